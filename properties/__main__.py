@@ -1,0 +1,70 @@
+"""Command line: `python -m properties verify IMPL` and `python -m properties replay case.json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from properties.replay import CANNOT_RUN, FAILED, replay
+from properties.verify import verify
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    top = argparse.ArgumentParser(prog="python -m properties", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("verify", help="check every property of an implementation")
+    run.add_argument("implementation", metavar="PKG.MOD:NAME")
+    run.add_argument("--device", action="append", metavar="DEVICE")
+    run.add_argument("--seconds", type=float, metavar="S")
+    run.add_argument("--only", action="append", default=[], metavar="FACTOR=LEVEL")
+    run.add_argument("--profile", metavar="NAME")
+    run.add_argument("-n", "--workers", default="0", metavar="N", help="as pytest-xdist's -n")
+    run.add_argument("--json", type=Path, metavar="PATH", help="write report.json here too")
+    again = commands.add_parser("replay", help="run a case.json again, in a fresh process")
+    again.add_argument("case", type=Path, nargs="+")
+    again.add_argument("--json", type=Path, metavar="PATH", help="write the outcomes here")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    options = parser().parse_args(arguments)
+    return _replay(options) if options.command == "replay" else _verify(options)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    try:
+        report = verify(
+            options.implementation,
+            device=options.device,
+            seconds=options.seconds,
+            only=options.only,
+            profile=options.profile,
+            workers=options.workers,
+        )
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 4
+    print(report)
+    if options.json:
+        options.json.write_text(json.dumps(report.data, indent=1) + "\n")
+    return 0 if report.ok else report.exit_status or 1
+
+
+def _replay(options: argparse.Namespace) -> int:
+    outcomes = {str(path): replay(path) for path in options.case}
+    for _, text in outcomes.values():
+        print(text)
+    names = {0: "FIXED", FAILED: "FAILED", CANNOT_RUN: "CANNOT RUN HERE"}
+    if options.json:
+        plain = {path: names[status] for path, (status, _) in outcomes.items()}
+        options.json.write_text(json.dumps(plain, indent=1) + "\n")
+    statuses = {status for status, _ in outcomes.values()}
+    return FAILED if FAILED in statuses else max(statuses)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+"""`Case`: one concrete call of conv2d, immutable, with a JSON form that keeps every bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from properties.values import Float64, Recipe
+from reference import Conv2dParams
+
+DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+LAYOUTS = ("contiguous", "channels_last")
+OPERANDS = ("input", "weight", "bias", "grad_output")
+
+
+@dataclass(frozen=True, eq=False)
+class Explicit:
+    """Values of a tensor, written out: a read-only float64 array."""
+
+    array: Float64
+
+    def __post_init__(self) -> None:
+        array = np.array(self.array, dtype=np.float64, order="C")
+        array.flags.writeable = False
+        object.__setattr__(self, "array", array)
+
+    def expand(self, shape: tuple[int, ...]) -> Float64:
+        """Return the array itself; `shape` must be its own."""
+        return self.array.reshape(shape)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Shape, values and memory layout of one operand."""
+
+    shape: tuple[int, ...]
+    values: Recipe | Explicit
+    layout: str = "contiguous"
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"`layout`={self.layout!r} is not one of {', '.join(LAYOUTS)}")
+        if any(extent < 0 for extent in self.shape):
+            raise ValueError(f"`shape`={self.shape} has a negative extent")
+
+    @classmethod
+    def of(cls, array: Float64, layout: str = "contiguous") -> Tensor:
+        """Return a tensor with the values of `array` written out."""
+        return cls(array.shape, Explicit(array), layout)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Axes from the slowest to the fastest in memory."""
+        if self.layout == "contiguous":
+            return tuple(range(len(self.shape)))
+        return (*range(len(self.shape) - 3), -2 % len(self.shape), -1 % len(self.shape), -3 % len(self.shape))
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Strides in elements, as torch computes them (an extent of 0 counts as 1)."""
+        strides, step = [0] * len(self.shape), 1
+        for axis in reversed(self.order):
+            strides[axis] = step
+            step *= max(self.shape[axis], 1)
+        return tuple(strides)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return shape, layout and the recipe or the values as hexadecimal floats."""
+        if isinstance(self.values, Recipe):
+            recipe = self.values
+            values: Any = {"kind": recipe.kind, "seed": recipe.seed, "exponent": recipe.exponent}
+        else:
+            values = [float(v).hex() for v in self.values.array.ravel()]
+        return {"shape": list(self.shape), "layout": self.layout, "values": values}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Tensor:
+        """Return the tensor that `to_json` wrote; ValueError or KeyError for anything else."""
+        shape, values = tuple(int(extent) for extent in data["shape"]), data["values"]
+        if isinstance(values, Mapping):
+            return cls(shape, Recipe(**values), data["layout"])
+        array = np.array([float.fromhex(v) for v in values], dtype=np.float64).reshape(shape)
+        return cls(shape, Explicit(array), data["layout"])
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: operands, parameters, dtype, and the gradients that are asked for.
+
+    input        (N, C, H, W) or (C, H, W)
+    weight       (Cout, C / groups, KH, KW)
+    bias         (Cout,) or None
+    grad_output  of the output's shape; present exactly when `gradients` names something
+    gradients    a subset of ("input", "weight", "bias"), in this order
+    """
+
+    input: Tensor
+    weight: Tensor
+    bias: Tensor | None = None
+    params: Conv2dParams = field(default_factory=Conv2dParams)
+    dtype: str = "float32"
+    gradients: tuple[str, ...] = ()
+    grad_output: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise ValueError(f"`dtype`={self.dtype!r} is not one of {', '.join(DTYPES)}")
+        if bool(self.gradients) != (self.grad_output is not None):
+            raise ValueError("`grad_output` goes with `gradients`: give both or neither")
+        if "bias" in self.gradients and self.bias is None:
+            raise ValueError("`gradients` names bias, but there is none")
+
+    @cached_property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the output, by the definition."""
+        spatial = self.params.output_size(self.input.shape[-2:], self.weight.shape[-2:])
+        return (*self.input.shape[:-3], self.weight.shape[0], *spatial)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The operands that are there, by name."""
+        named = {name: getattr(self, name) for name in OPERANDS}
+        return {name: tensor for name, tensor in named.items() if tensor is not None}
+
+    @cached_property
+    def arrays(self) -> dict[str, Float64]:
+        """Exact values of the operands, rounded to `dtype` once, as read-only float64 arrays."""
+        arrays = {}
+        for name, tensor in self.tensors.items():
+            values = tensor.values.expand(tensor.shape)
+            if self.dtype != "float64":
+                values = values.astype(DTYPES[self.dtype]).astype(np.float64)
+            values.flags.writeable = False
+            arrays[name] = values
+        return arrays
+
+    @property
+    def output_positions(self) -> int:
+        """Positions that one weight is applied at: batch x output height x output width."""
+        shape = self.output_shape
+        return int(np.prod(shape, dtype=np.int64)) // max(shape[-3], 1)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the forward pass."""
+        taps = int(np.prod(self.weight.shape[1:], dtype=np.int64))
+        return taps * int(np.prod(self.output_shape, dtype=np.int64))
+
+    def replace(self, **changes: Any) -> Case:
+        """Return a copy with some fields changed; `params` fields may be given by their own names."""
+        names = ("stride", "padding", "dilation", "groups", "padding_mode")
+        inner = {name: changes.pop(name) for name in names if name in changes}
+        if inner:
+            changes["params"] = replace(changes.get("params", self.params), **inner)
+        return replace(self, **changes)
+
+    def forward(self) -> Case:
+        """Return the same call without gradients."""
+        return self.replace(gradients=(), grad_output=None)
+
+    @cached_property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits that identify the call."""
+        text = json.dumps(self.to_json(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data that `from_json` reads back to an equal case."""
+        p = self.params
+        params = {
+            "stride": list(p.stride),
+            "padding": p.padding if isinstance(p.padding, str) else list(p.padding),
+            "dilation": list(p.dilation),
+            "groups": p.groups,
+            "padding_mode": p.padding_mode,
+        }
+        tensors = {name: tensor.to_json() for name, tensor in self.tensors.items()}
+        more = {"params": params, "dtype": self.dtype, "gradients": list(self.gradients)}
+        return {**tensors, **more}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Case:
+        """Return the case that `to_json` wrote; ValueError names what is wrong with other data."""
+        try:
+            tensors = {k: Tensor.from_json(data[k]) for k in OPERANDS if data.get(k) is not None}
+            p = data["params"]
+            padding = p["padding"] if isinstance(p["padding"], str) else tuple(p["padding"])
+            params = Conv2dParams(
+                tuple(p["stride"]), padding, tuple(p["dilation"]), p["groups"], p["padding_mode"]
+            )
+            gradients = tuple(data["gradients"])
+            return cls(params=params, dtype=data["dtype"], gradients=gradients, **tensors)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a case: {type(error).__name__} {error}") from error
+
+    def summary(self) -> str:
+        """Return the call in one line, defaults left out."""
+        parts = [self.dtype, f"input {_shape(self.input)}", f"weight {_shape(self.weight)}"]
+        parts += ["bias"] if self.bias is not None else []
+        p, plain = self.params, Conv2dParams()
+        for name in ("stride", "padding", "dilation", "groups", "padding_mode"):
+            value = getattr(p, name)
+            if value != getattr(plain, name):
+                parts.append(f"{name} {value}")
+        if self.gradients and self.grad_output is not None:
+            layout = "" if self.grad_output.layout == "contiguous" else " (channels_last grad_output)"
+            parts.append(f"gradients of {', '.join(self.gradients)}{layout}")
+        return ", ".join(parts)
+
+    __repr__ = summary
+
+
+def _shape(tensor: Tensor) -> str:
+    extents = "x".join(map(str, tensor.shape))
+    return extents if tensor.layout == "contiguous" else f"{extents} {tensor.layout}"

@@ -1,0 +1,186 @@
+"""One child process from the parent's side: started, spoken to, watched, and ended as a group."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from properties.wire import (
+    Buffer,
+    ChannelClosed,
+    ChannelTimeout,
+    Header,
+    WireError,
+    pack,
+    receive,
+    send,
+)
+
+BOOTSTRAP = (
+    "import sys, json; a = sys.argv[1]; sys.path[:] = json.loads(a)['path'];"
+    "from properties.worker import main; main(a)"
+)
+START_LIMIT = 180.0  # seconds for importing torch and opening a device, on a busy machine
+TAIL = 2000
+
+
+class MemoryExceeded(Exception):
+    """The child's resident memory passed its limit."""
+
+
+class Child:
+    """A worker process and its two pipes. `device` is "cpu", "cuda:1", ... as the caller sees it."""
+
+    def __init__(self, device: str = "cpu", memory: int = 8 << 30) -> None:
+        self.device, self.memory = device, memory
+        self.facts: Header = {}
+        self._ready = False
+        self._requests = 0
+        self._tail = ""
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
+        child_read, self._write = os.pipe()
+        self._read, child_write = os.pipe()
+        inner, environment = _inside(device)
+        config = {
+            "path": [str(Path(__file__).parent.parent), *(p or str(Path.cwd()) for p in sys.path)],
+            "read": child_read,
+            "write": child_write,
+            "device": inner,
+            "memory": memory,
+            "parent": os.getpid(),
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", BOOTSTRAP, json.dumps(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            pass_fds=(child_read, child_write),
+            start_new_session=True,
+            env=environment,
+        )
+        os.close(child_read)
+        os.close(child_write)
+        os.set_blocking(self._write, False)
+
+    def greet(self) -> Header:
+        """Wait until the child has imported torch; return the facts it reports."""
+        if not self._ready:
+            header, _ = receive(self._read, 0, time.monotonic() + START_LIMIT)
+            self.facts, self._ready = header["hello"], True
+        return self.facts
+
+    def ask(
+        self, header: Header, buffers: Sequence[Buffer], max_payload: int, limit: float
+    ) -> tuple[Header, list[memoryview]]:
+        """Send one request and return its reply.
+
+        Raises ChannelClosed (the child is gone), ChannelTimeout (`limit` seconds passed), WireError
+        (not a reply) or MemoryExceeded; after any of them the child must be ended.
+        """
+        self.greet()
+        self._requests += 1
+        deadline = time.monotonic() + limit
+        frame = pack({**header, "id": self._requests}, buffers)
+        send(self._write, frame, deadline)
+        reply, data = receive(self._read, max_payload, deadline, self._watch_memory)
+        if reply.get("id") != self._requests:
+            raise WireError(f"the reply answers request {reply.get('id')!r}, not {self._requests}")
+        return reply, data
+
+    def end(self) -> int:
+        """Kill the whole process group, reap the child, return its exit status."""
+        if self._log.closed:
+            return self.process.returncode
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        status = self.process.wait()
+        for fd in (self._read, self._write):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        self._read = self._write = -1
+        self._tail = self.log_tail()
+        self._log.close()
+        return status
+
+    def status(self, patience: float = 1.0) -> int | None:
+        """Return the exit status if the child ends by itself within `patience` seconds."""
+        try:
+            return self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def log_tail(self) -> str:
+        """Return the last lines that the child wrote to stdout and stderr."""
+        if self._log.closed:
+            return self._tail
+        size = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, size - TAIL))
+        return self._log.read().decode(errors="replace").strip()
+
+    def _watch_memory(self) -> None:
+        if not self.memory:
+            return
+        try:
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        except (OSError, IndexError, ValueError):
+            return
+        if pages * os.sysconf("SC_PAGE_SIZE") > self.memory:
+            raise MemoryExceeded
+
+
+def _inside(device: str) -> tuple[str, dict[str, str]]:
+    """Return the device's name inside the child, and the child's environment."""
+    environment = dict(os.environ)
+    environment |= {"MALLOC_PERTURB_": "128", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    environment["PYTHONUNBUFFERED"] = "1"
+    kind, _, index = device.partition(":")
+    if kind != "cuda":
+        return device, environment
+    # An entry of the caller's own list (numbers, UUIDs or MIG names), never outside it.
+    visible = [v.strip() for v in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if v.strip()]
+    place = int(index or 0)
+    if visible:
+        environment["CUDA_VISIBLE_DEVICES"] = visible[place] if place < len(visible) else "-1"
+    else:
+        environment["CUDA_VISIBLE_DEVICES"] = str(place)
+    return "cuda:0", environment
+
+
+class Spares:
+    """Keeps one child per device starting up, so that a replacement costs little."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, int], Child] = {}
+
+    def take(self, device: str, memory: int) -> Child:
+        """Return a child that has said hello, and start the next one."""
+        child = self._waiting.pop((device, memory), None) or Child(device, memory)
+        try:
+            child.greet()
+        except (ChannelClosed, ChannelTimeout, WireError) as error:
+            child.end()
+            raise CannotStart(device, child.log_tail()) from error
+        self._waiting[device, memory] = Child(device, memory)
+        return child
+
+    def close(self) -> None:
+        """End the children that nobody took."""
+        while self._waiting:
+            self._waiting.popitem()[1].end()
+
+
+class CannotStart(RuntimeError):
+    """A worker for this device did not come up."""
+
+    def __init__(self, device: str, log: str) -> None:
+        last = log.splitlines()[-1] if log else "no output"
+        super().__init__(f"no worker came up on {device!r}: {last}")

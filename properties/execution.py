@@ -1,0 +1,224 @@
+"""The torch half of the worker: builds tensors, calls the implementation, reads back raw bytes.
+
+Runs in the worker process only, beside the implementation. Nothing here decides anything: it
+reports what happened, and the parent judges.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from properties.wire import Header
+
+ALIGNMENT = 64  # of torch's own allocator
+GUARD = b"\x7f"  # 0x7f7f7f7f is 3.4e38: a read out of bounds cannot look harmless
+HELD_OUTPUTS = 4
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+Named = dict[str, torch.Tensor]
+
+
+class Operand:
+    """One tensor of the request in memory of our own, so that any write to it shows."""
+
+    def __init__(self, spec: Header, data: memoryview, device: torch.device) -> None:
+        dtype, shape, strides = DTYPES[spec["dtype"]], spec["shape"], spec["strides"]
+        self.data = bytes(data)
+        self.memory = bytearray(GUARD) * (len(data) + 3 * ALIGNMENT)
+        offset = ALIGNMENT - _address(self.memory) % ALIGNMENT + ALIGNMENT
+        self.memory[offset : offset + len(data)] = data
+        self.original = bytes(self.memory)
+        if not data:
+            self.tensor = torch.empty_strided(shape, strides, dtype=dtype, device=device)
+            return
+        count = len(data) // dtype.itemsize
+        flat = torch.frombuffer(self.memory, dtype=dtype, count=count, offset=offset)
+        self.flat = flat.to(device)  # on the CPU this is the same memory
+        self.tensor = self.flat.as_strided(shape, strides)
+
+    def changed(self) -> bool:
+        """Tell whether any byte differs from what was received, guards included."""
+        if not self.data or self.tensor.device.type == "cpu":
+            return self.memory != self.original
+        return _read(self.flat) != self.data
+
+    def span(self) -> tuple[int, int]:
+        """Return the addresses that the operand occupies, guards included."""
+        if self.tensor.device.type == "cpu":
+            start = _address(self.memory)
+            return start, start + len(self.memory)
+        return _span(self.tensor)
+
+
+class Executor:
+    """Holds the implementation and carries out requests on one device."""
+
+    def __init__(self, device: str) -> None:
+        self.device = torch.device(device)
+        self.target: Any = None
+        self.is_module = False
+        self.held: deque[tuple[torch.Tensor, bytes]] = deque(maxlen=HELD_OUTPUTS)
+
+    def load(self, module: str, name: str) -> Header:
+        """Import the implementation and tell whether it is a function or an nn.Module class."""
+        try:
+            target: Any = importlib.import_module(module)
+            for part in name.split("."):
+                target = getattr(target, part)
+            if not callable(target):
+                raise TypeError(f"{module}:{name} is a {type(target).__name__}, not callable")
+        except Exception as error:
+            return {"unloadable": f"{type(error).__name__}: {error}"}
+        self.target = target
+        self.is_module = isinstance(target, type) and issubclass(target, torch.nn.Module)
+        return {"form": "module" if self.is_module else "function"}
+
+    def run(self, request: Header, buffers: Sequence[memoryview]) -> tuple[Header, list[bytes]]:
+        """Carry out one call and describe everything that a judge may ask."""
+        late = self._previous_was_written()
+        operands = {
+            spec["name"]: Operand(spec, data, self.device)
+            for spec, data in zip(request["tensors"], buffers, strict=True)
+        }
+        threads, began = _threads(), time.perf_counter()
+        try:
+            results = self._call(request, {name: op.tensor for name, op in operands.items()})
+            self.synchronize()
+        except BaseException as error:
+            return {"late": late, **self.describe(error)}, []
+        seconds = time.perf_counter() - began
+        aliases = self._aliases(results["output"], operands)
+        returned, data = self._encode(results, request["limit"])
+        own_late = False
+        if request["settle"] or _threads() > threads:
+            time.sleep(max(request["settle"], 0.05))
+            own_late = self._previous_was_written()
+        changed = [name for name, operand in operands.items() if operand.changed()]
+        reply = {"returned": returned, "changed": changed, "aliases": aliases}
+        return {**reply, "late": late, "own_late": own_late, "seconds": seconds}, data
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what was asked of it, on every stream."""
+        if self.device.type != "cpu":
+            torch.accelerator.synchronize(self.device)
+
+    def build(self, request: Header, tensors: Named) -> Callable[[torch.Tensor], Any]:
+        """Return the operation as a function of its input; weight and bias are bound."""
+        p = request["params"]
+        stride, dilation, groups = tuple(p["stride"]), tuple(p["dilation"]), p["groups"]
+        padding = p["padding"] if isinstance(p["padding"], str) else tuple(p["padding"])
+        weight, bias = tensors["weight"], tensors.get("bias")
+        if not self.is_module:
+            return lambda x: self.target(x, weight, bias, stride, padding, dilation, groups)
+        layer = self.target(
+            weight.shape[1] * groups,
+            weight.shape[0],
+            tuple(weight.shape[2:]),
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bias is not None,
+            padding_mode=p["padding_mode"],
+            device=self.device,
+            dtype=weight.dtype,
+        )
+        layer.weight = torch.nn.Parameter(weight, requires_grad=weight.requires_grad)
+        if bias is not None:
+            layer.bias = torch.nn.Parameter(bias, requires_grad=bias.requires_grad)
+        # The parameter is a new leaf over the same memory: gradients are asked of it.
+        tensors["weight"], tensors["bias"] = layer.weight, layer.bias
+        return layer  # type: ignore[no-any-return]
+
+    def _call(self, request: Header, tensors: Named) -> dict[str, Any]:
+        wanted = request["gradients"]
+        for name in wanted:
+            tensors[name].requires_grad_()
+        output = self.build(request, tensors)(tensors["input"])
+        results: dict[str, Any] = {"output": output}
+        if wanted and isinstance(output, torch.Tensor):
+            leaves = [tensors[name] for name in wanted]
+            gradients = torch.autograd.grad(
+                output, leaves, tensors["grad_output"], allow_unused=True
+            )
+            results.update(zip(wanted, gradients, strict=True))
+        return results
+
+    def _encode(self, results: dict[str, Any], limit: int) -> tuple[Header, list[bytes]]:
+        described: Header = {}
+        data: list[bytes] = []
+        for name, value in results.items():
+            entry: Header = {"type": type(value).__name__}
+            if type(value) is torch.Tensor and value.layout is torch.strided:
+                entry |= {
+                    "shape": list(value.shape),
+                    "dtype": str(value.dtype).removeprefix("torch."),
+                    "device": value.device.type,
+                    "strides": list(value.stride()),
+                }
+                if value.dtype in DTYPES.values() and value.numel() * value.itemsize <= limit:
+                    entry["buffer"] = len(data)
+                    data.append(_read(value))
+                    if name == "output":
+                        self.held.append((value.detach(), data[-1]))
+            described[name] = entry
+        return described, data
+
+    def _aliases(self, output: Any, operands: dict[str, Operand]) -> list[str]:
+        """Name what shares memory with the output: operands, or "an earlier output"."""
+        if type(output) is not torch.Tensor or output.numel() == 0:
+            return []
+        low, high = _span(output)
+        spans = [(name, operand.span()) for name, operand in operands.items()]
+        spans += [("an earlier output", _span(tensor)) for tensor, _ in self.held]
+        return sorted({name for name, (start, end) in spans if low < end and start < high})
+
+    def _previous_was_written(self) -> bool:
+        return bool(self.held) and _read(self.held[-1][0]) != self.held[-1][1]
+
+    def describe(self, error: BaseException) -> Header:
+        """Return the reply for a call that raised."""
+        text = f"{type(error).__name__}: {error}"[:2000]
+        if isinstance(error, NotImplementedError):
+            return {"declined": text}
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
+            return {"memory": text}
+        reply = {"error": text, "trace": traceback.format_exc(limit=-4)[-2000:]}
+        try:
+            self.synchronize()
+            torch.ones(2, device=self.device).sum().item()
+        except Exception as lost:
+            return {"device_lost": f"{text}; then {type(lost).__name__}: {lost}"[:2000]}
+        return reply
+
+
+def _address(memory: bytearray) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
+
+
+def _span(tensor: torch.Tensor) -> tuple[int, int]:
+    storage = tensor.untyped_storage()
+    return storage.data_ptr(), storage.data_ptr() + storage.nbytes()
+
+
+def _read(tensor: torch.Tensor) -> bytes:
+    """Return the elements in row-major order, as they lie in memory now."""
+    plain = tensor.detach().cpu().contiguous()
+    if plain.numel() == 0:
+        return b""
+    return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.itemsize)
+
+
+def _threads() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 0

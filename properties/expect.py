@@ -1,0 +1,37 @@
+"""The enclosures of everything that a case asks for, from the oracle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reference
+from properties.case import Case
+from reference import Arithmetic, Enclosure
+
+
+def expected(case: Case, arithmetic: Arithmetic) -> dict[str, Enclosure]:
+    """Return the enclosure of the output and of each gradient asked for, by name."""
+    return {
+        name: enclose(case, name, arithmetic) for name in ("output", *case.gradients)
+    }
+
+
+def enclose(case: Case, name: str, arithmetic: Arithmetic) -> Enclosure:
+    """Return the enclosure of the output or of one gradient."""
+    x, w, g = (case.arrays.get(key) for key in ("input", "weight", "grad_output"))
+    p = case.params
+    rest: dict[str, Any] = {
+        "stride": p.stride,
+        "padding": p.padding,
+        "dilation": p.dilation,
+        "groups": p.groups,
+        "padding_mode": p.padding_mode,
+        "arithmetic": arithmetic,
+    }
+    if name == "output":
+        return reference.enclose_conv2d(x, w, case.arrays.get("bias"), **rest)
+    if name == "input":
+        return reference.enclose_conv2d_input(case.input.shape, w, g, **rest)
+    if name == "weight":
+        return reference.enclose_conv2d_weight(x, case.weight.shape, g, **rest)
+    return reference.enclose_conv2d_bias(g, arithmetic=arithmetic)

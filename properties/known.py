@@ -1,0 +1,111 @@
+"""Known defects of stock builds: each with its proof, its region, and what becomes of it.
+
+A known defect never hides another one: inside its region every other kind of violation still
+fails. Crashes and hangs are stepped round by construction (`Avoidance`), because each costs a
+process; other kinds are run, counted and reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from properties.case import Case
+from properties.levels import levels
+
+
+@dataclass(frozen=True)
+class Avoidance:
+    """The least change of a drawn call that leaves a region."""
+
+    min_height: int = 1
+    min_width: int = 1
+
+
+@dataclass(frozen=True)
+class KnownDefect:
+    """A defect of a stock build.
+
+    region    a conjunction: the levels (`properties.levels`) that each named factor may have
+    affected  facts of the worker that must match, each a prefix ("torch": "2.13")
+    kind      the violation's kind (`properties.violations`)
+    case      one explicit call that shows it
+    avoid     how a generated call steps round the region; for crashes and hangs only
+    """
+
+    id: str
+    summary: str
+    upstream: str
+    affected: Mapping[str, str]
+    region: Mapping[str, tuple[str, ...]]
+    kind: str
+    case: Mapping[str, Any]
+    avoid: Avoidance | None = None
+
+    def affects(self, facts: Mapping[str, Any]) -> bool:
+        """Tell whether a worker with these facts is one of the affected builds."""
+        return all(
+            str(facts.get(name, "")).startswith(value) for name, value in self.affected.items()
+        )
+
+    def covers(self, case: Case) -> bool:
+        """Tell whether the call lies in the region."""
+        found = levels(case)
+        return all(found[factor] in allowed for factor, allowed in self.region.items())
+
+    def explains(self, case: Case, kind: str) -> bool:
+        """Tell whether a violation of this kind on this call is the known one."""
+        return kind == self.kind and self.covers(case)
+
+
+_ACTIVE: ContextVar[Sequence[KnownDefect]] = ContextVar("conv2d_known_defects", default=())
+
+
+@contextmanager
+def activated(defects: Sequence[KnownDefect]) -> Iterator[None]:
+    """Let strategies step round these defects inside the block."""
+    token = _ACTIVE.set(defects)
+    try:
+        yield
+    finally:
+        _ACTIVE.reset(token)
+
+
+def avoiding(assemble: Callable[[Avoidance], Case]) -> Case:
+    """Return the assembled call, changed as little as leaves every active region."""
+    case = assemble(Avoidance())
+    for defect in _ACTIVE.get():
+        if defect.avoid is not None and defect.covers(case):
+            case = assemble(defect.avoid)
+    return case
+
+
+STOCK: tuple[KnownDefect, ...] = (
+    KnownDefect(
+        id="pytorch-195394",
+        summary="SIGSEGV in oneDNN's channels_last float32 convolution with bias, when every "
+        "output column reads only padding and the dilation exceeds the width",
+        upstream="https://github.com/pytorch/pytorch/issues/195394",
+        affected={"torch": "2.13", "device_name": "cpu", "onednn": "3."},
+        region={
+            "dtype": ("float32",),
+            "bias": ("yes",),
+            "reads_as": ("channels_last",),
+            "columns": ("read only padding",),
+            "width_vs_dilation": ("narrower",),
+            "stride_w": ("2 or more",),
+            "several_columns": ("yes",),
+        },
+        kind="crash",
+        case={},
+        avoid=Avoidance(min_width=3),
+    ),
+)
+
+
+def stock_defects(facts: Mapping[str, Any]) -> tuple[KnownDefect, ...]:
+    """Return the known defects of torch's own convolution that this build has."""
+    return tuple(defect for defect in STOCK if defect.affects(facts))

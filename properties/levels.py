@@ -1,0 +1,138 @@
+"""The factors of a case and its level in each: the vocabulary of coverage and of known defects."""
+
+from __future__ import annotations
+
+from properties.case import Case, Tensor
+
+Pair = tuple[int, int]
+
+
+def levels(case: Case) -> dict[str, str]:
+    """Return the level of `case` in every factor."""
+    return {
+        "dtype": case.dtype,
+        **_kernel(case),
+        **_stride(case),
+        **_padding(case),
+        **_sizes(case),
+        **_memory(case),
+        "dilation": _pair(case.params.dilation),
+        "groups": _groups(case),
+        "bias": "yes" if case.bias is not None else "no",
+        "passes": "+".join(case.gradients) or "forward",
+        "values": _values(case),
+    }
+
+
+def _pair(pair: Pair) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else "unequal"
+
+
+def _kernel(case: Case) -> dict[str, str]:
+    (kh, kw), (h, w) = case.weight.shape[-2:], case.input.shape[-2:]
+    if kh == kw:
+        form = "1x1" if kh == 1 else "square"
+    else:
+        form = {True: "1xK", False: "rectangle"}[kh == 1] if kw != 1 else "Kx1"
+    fit = "inside"
+    if (kh, kw) == (h, w):
+        fit = "equal to the input"
+    elif kh > h or kw > w:
+        fit = "larger than the input"
+    parity = {0: "even", 1: "mixed", 2: "odd"}[kh % 2 + kw % 2]
+    size = "7 or more" if max(kh, kw) >= 7 else "below 7"
+    return {"kernel": form, "kernel_parity": parity, "kernel_size": size, "kernel_fit": fit}
+
+
+def _stride(case: Case) -> dict[str, str]:
+    stride, kernel = case.params.stride, case.weight.shape[-2:]
+    larger = stride[0] > kernel[0] or stride[1] > kernel[1]
+    left_over = any(
+        (size + sum(pads) - dilation * (k - 1) - 1) % step
+        for size, pads, dilation, k, step in zip(
+            case.input.shape[-2:],
+            case.params.pads(kernel),
+            case.params.dilation,
+            kernel,
+            stride,
+            strict=True,
+        )
+    )
+    return {
+        "stride": _pair(stride),
+        "stride_w": "1" if stride[1] == 1 else "2 or more",
+        "stride_vs_kernel": "larger" if larger else "within",
+        "remainder": "left over" if left_over else "none",
+    }
+
+
+def _padding(case: Case) -> dict[str, str]:
+    p, kernel = case.params, case.weight.shape[-2:]
+    form = p.padding if isinstance(p.padding, str) else _pair(p.padding)
+    pads = p.pads(kernel)
+    reach = tuple(d * (k - 1) + 1 for d, k in zip(p.dilation, kernel, strict=True))
+    if not isinstance(p.padding, str) and pads[0][0] >= reach[0] and pads[1][0] >= reach[1]:
+        form = "kernel or more"
+    uneven = any(start != end for start, end in pads)
+    return {
+        "padding": form,
+        "padding_ends": "uneven" if uneven else "even",
+        "padding_mode": p.padding_mode,
+        "columns": "read only padding" if _blind_columns(case) else "read the input",
+        "width_vs_dilation": "narrower" if case.input.shape[-1] < p.dilation[1] else "wider",
+    }
+
+
+def _blind_columns(case: Case) -> bool:
+    """Tell whether no tap of any output column lies on the input."""
+    left = case.params.pads(case.weight.shape[-2:])[1][0]
+    taps = range(case.weight.shape[-1])
+    step, dilation = case.params.stride[1], case.params.dilation[1]
+    columns = range(case.output_shape[-1])
+    width = case.input.shape[-1]
+    return not any(0 <= c * step + t * dilation - left < width for c in columns for t in taps)
+
+
+def _sizes(case: Case) -> dict[str, str]:
+    batch = str(case.input.shape[0]) if len(case.input.shape) == 4 else "unbatched"
+    return {
+        "batch": batch,
+        "in_channels": str(case.input.shape[-3]),
+        "out_channels": str(case.weight.shape[0]),
+        "output_height": str(case.output_shape[-2]),
+        "output_width": str(case.output_shape[-1]),
+        "several_columns": "yes" if case.output_shape[-1] > 1 else "no",
+    }
+
+
+def _memory(case: Case) -> dict[str, str]:
+    grad = case.grad_output.layout if case.grad_output is not None else "none"
+    nhwc = _reads_as_channels_last(case.input) or _reads_as_channels_last(case.weight)
+    return {
+        "input_layout": case.input.layout,
+        "weight_layout": case.weight.layout,
+        "grad_output_layout": grad,
+        "reads_as": "channels_last" if nhwc else "contiguous",
+    }
+
+
+def _reads_as_channels_last(tensor: Tensor) -> bool:
+    """Tell whether torch may take the strides for channels_last, which one channel makes ambiguous."""
+    if len(tensor.shape) != 4:
+        return False
+    _, channels, height, width = tensor.shape
+    return tensor.layout == "channels_last" or channels == 1 or height == width == 1
+
+
+def _groups(case: Case) -> str:
+    groups, out, channels = case.params.groups, case.weight.shape[0], case.input.shape[-3]
+    if groups == channels and groups > 1:
+        return "depthwise" if out == groups else "multiplier"
+    return str(groups) if groups <= 2 else "prime"
+
+
+def _values(case: Case) -> str:
+    kinds = [
+        getattr(tensor.values, "kind", "explicit") for tensor in (case.input, case.weight)
+    ]
+    return " x ".join(kinds)

@@ -1,0 +1,119 @@
+"""`Observation`: what came back from a call, checked against what every convolution owes.
+
+Nothing that a worker sends is trusted: a reply of another form than the protocol's is a
+`ReplyViolation`, whatever is in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from properties import violations as v
+from properties.case import DTYPES, Case
+from properties.values import Float64
+from properties.wire import Header
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A well-formed result: exact float64 values of the output and of each gradient asked for."""
+
+    case: Case
+    arrays: Mapping[str, Float64]
+    raw: Mapping[str, bytes]
+    strides: Mapping[str, tuple[int, ...]]
+    seconds: float
+
+    @property
+    def output(self) -> Float64:
+        """The output's values, of shape `case.output_shape`."""
+        return self.arrays["output"]
+
+
+def expected_shapes(case: Case) -> dict[str, tuple[int, ...]]:
+    """Return the shape of the output and of each gradient asked for."""
+    return {
+        "output": case.output_shape,
+        **{name: case.tensors[name].shape for name in case.gradients},
+    }
+
+
+def payload_limit(case: Case) -> int:
+    """Return the bytes that an honest reply can need."""
+    sizes = (math.prod(shape) for shape in expected_shapes(case).values())
+    return sum(sizes) * DTYPES[case.dtype].itemsize
+
+
+def observe(case: Case, device: str, reply: Header, buffers: Sequence[memoryview]) -> Observation:
+    """Turn a reply into an `Observation`, or raise the violation that it shows."""
+    _raise_reported(case, reply)
+    try:
+        entries = {name: dict(reply["returned"][name]) for name in expected_shapes(case)}
+        changed, aliases = list(reply["changed"]), list(reply["aliases"])
+        seconds = float(reply["seconds"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise v.ReplyViolation("the worker's reply lacks what every reply has", case) from error
+    if changed:
+        title = f"the call wrote to its {' and '.join(map(str, changed))}, or next to it"
+        raise v.MutationViolation(title, case)
+    for name, shape in expected_shapes(case).items():
+        _require_form(case, name, entries[name], shape, device.partition(":")[0])
+    if aliases:
+        raise v.AliasViolation(f"the output shares memory with {' and '.join(aliases)}", case)
+    if reply.get("own_late"):
+        raise v.LateWriteViolation("the output changed after the call had returned", case)
+    return _decode(case, entries, buffers, seconds)
+
+
+def _raise_reported(case: Case, reply: Header) -> None:
+    kinds: dict[str, tuple[type[v.Violation], str]] = {
+        "device_lost": (v.DeviceLostViolation, "the device no longer answers after"),
+        "declined": (v.DeclinedViolation, "the implementation declines a call of its domain:"),
+        "memory": (v.MemoryViolation, "out of memory:"),
+        "error": (v.ErrorViolation, "a valid call raised"),
+    }
+    for key, (cls, prefix) in kinds.items():
+        if key in reply:
+            text = str(reply[key])
+            facts = {"traceback": str(reply["trace"])} if "trace" in reply else {}
+            raise cls(f"{prefix} {text.splitlines()[0]}", case, facts)
+
+
+def _require_form(
+    case: Case, name: str, entry: Header, shape: tuple[int, ...], device: str
+) -> None:
+    what = "the output" if name == "output" else f"the gradient of {name}"
+    if "shape" not in entry:
+        title = f"{what} is a {entry.get('type')}, not a plain strided torch.Tensor"
+        raise v.TypeViolation(title, case)
+    if entry.get("shape") != list(shape):
+        got = tuple(entry["shape"]) if isinstance(entry["shape"], list) else entry["shape"]
+        raise v.ShapeViolation(f"{what} has shape {got}; the definition gives {shape}", case)
+    if entry.get("dtype") != case.dtype:
+        title = f"{what} has dtype {entry.get('dtype')}; the operands have {case.dtype}"
+        raise v.DtypeViolation(title, case)
+    if entry.get("device") != device:
+        title = f"{what} lies on {entry.get('device')}; the operands lie on {device}"
+        raise v.DeviceViolation(title, case)
+
+
+def _decode(
+    case: Case, entries: Mapping[str, Header], buffers: Sequence[memoryview], seconds: float
+) -> Observation:
+    arrays: dict[str, Float64] = {}
+    raw: dict[str, bytes] = {}
+    strides: dict[str, tuple[int, ...]] = {}
+    try:
+        for name, shape in expected_shapes(case).items():
+            data: Any = buffers[entries[name]["buffer"]]
+            array = np.frombuffer(data, dtype=DTYPES[case.dtype]).reshape(shape)
+            arrays[name], raw[name] = array.astype(np.float64), bytes(data)
+            strides[name] = tuple(int(s) for s in entries[name]["strides"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise v.ReplyViolation("the worker's buffers are not what its header says", case) from error
+    return Observation(case, arrays, raw, strides, seconds)

@@ -1,0 +1,162 @@
+"""The pytest plugin: options, header, the fixture `conv2d`, the closing summary and `report.json`.
+
+Installed, it is loaded by every pytest run of its environment: at module level it imports the
+standard library and pytest only, and it stays asleep unless tests of this package are asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+STATE = pytest.StashKey[Any]()
+PREFIX = "conv2d-"
+PROFILE_OPTION = "--hypothesis-profile"
+FACTS_KEY = "conv2d_session"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options; all carry the prefix that no other project uses."""
+    group = parser.getgroup("conv2d-properties", "verification of 2-D convolutions")
+    group.addoption(
+        "--conv2d-impl",
+        action="append",
+        metavar="PKG.MOD:NAME",
+        help="implementation under test, repeatable; a function with F.conv2d's signature or an "
+        "nn.Module class with nn.Conv2d's (default: nn.Conv2d and F.conv2d)",
+    )
+    group.addoption(
+        "--conv2d-device",
+        action="append",
+        metavar="DEVICE",
+        help="cpu, cuda, cuda:1, ... or all; repeatable (default: cpu and every CUDA device)",
+    )
+    group.addoption(
+        "--conv2d-only",
+        action="append",
+        metavar="FACTOR=LEVEL",
+        help="what the implementation claims to support, e.g. 'dtype=float32 groups=1 "
+        "passes=forward'; repeatable, levels are joined with |",
+    )
+    group.addoption(
+        "--conv2d-seconds",
+        type=float,
+        metavar="S",
+        help="time budget of the whole run, shared by its items",
+    )
+    group.addoption(
+        "--conv2d-report",
+        metavar="PATH",
+        help="where report.json goes (default: .conv2d/report.json)",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Wake up if tests of this package are asked for."""
+    config.addinivalue_line("markers", "conv2d: a property of the implementation under test")
+    profile = config.getoption(PROFILE_OPTION, None) or ""
+    if profile.startswith(PREFIX):
+        # Before Hypothesis' own plugin loads the profile by name.
+        importlib.import_module("properties.profiles").register()
+    if not _asked_for(config) or config.option.help or config.option.version:
+        return
+    session = importlib.import_module("properties.session")
+    state = session.open_session(config)
+    config.stash[STATE] = state
+    if not _is_controller(config):
+        config.pluginmanager.register(state.fixtures(), "conv2d-fixtures")
+
+
+def _asked_for(config: pytest.Config) -> bool:
+    """Tell whether an argument names this package, a part of it, or a folder above it."""
+    for argument in config.args or [str(config.invocation_params.dir)]:
+        name = argument.partition("::")[0]
+        if config.option.pyargs and name.partition(".")[0] == "properties":
+            return True
+        path = (config.invocation_params.dir / name).resolve()
+        if path.exists() and (path.is_relative_to(HERE) or HERE.is_relative_to(path)):
+            return True
+    return False
+
+
+def _is_controller(config: pytest.Config) -> bool:
+    distributed = config.getoption("dist", "no") != "no"
+    return distributed and not hasattr(config, "workerinput")
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker what the controller learned, so that it need not ask again."""
+    state = node.config.stash.get(STATE, None)
+    if state is not None:
+        node.workerinput[FACTS_KEY] = state.for_worker()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what is verified, on what, and with which seed."""
+    state = config.stash.get(STATE, None)
+    return state.header() if state is not None else []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give every property its settings and its seed."""
+    state = config.stash.get(STATE, None)
+    if state is not None:
+        state.prepare([item for item in items if item.path.is_relative_to(HERE)])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Run a property inside its search; turn what it found into a finished report."""
+    state = pyfuncitem.config.stash.get(STATE, None)
+    subject = pyfuncitem.funcargs.get("conv2d")
+    if state is None or subject is None or not pyfuncitem.path.is_relative_to(HERE):
+        return (yield)
+    with state.item(pyfuncitem, subject):
+        return (yield)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Nothing: the closing summary reads the reports that pytest keeps."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show a violation as its own text, not as a traceback through Hypothesis."""
+    report = yield
+    state = item.config.stash.get(STATE, None)
+    if state is not None and call.excinfo is not None and report.failed:
+        text = state.text_of(call.excinfo.value)
+        if text is not None:
+            report.longrepr = text
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print cases, time and share of the bound per property, and write report.json."""
+    state = config.stash.get(STATE, None)
+    if state is not None:
+        state.summary(terminalreporter)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End every child process."""
+    state = config.stash.get(STATE, None)
+    if state is not None:
+        state.close()
+
+
+def report_path(config: pytest.Config) -> Path:
+    """Return where report.json goes."""
+    given = config.getoption("--conv2d-report")
+    base = config.invocation_params.dir
+    return base / (given or os.path.join(".conv2d", "report.json"))  # noqa: PTH118

@@ -1,0 +1,64 @@
+"""How much is searched, and from which seed: the profiles `conv2d-gate`, `-dev` and `-hunt`.
+
+The settings are applied to the properties of this package alone; those of other projects' tests
+are never touched. They name every field that Hypothesis' own `ci` profile would otherwise set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+DEFAULT = "conv2d-gate"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`seed` None means: drawn anew for each run, and printed."""
+
+    name: str
+    examples: int
+    seed: int | None
+    database: bool
+    shrink_seconds: float
+    seconds: float | None = None
+
+    def settings(self, examples: int | None = None) -> settings:
+        """Return Hypothesis' settings; nothing is inherited from the profile in force."""
+        database = DirectoryBasedExampleDatabase(Path(".hypothesis", "examples"))
+        return settings(
+            max_examples=examples or self.examples,
+            database=database if self.database else None,
+            derandomize=False,
+            deadline=None,
+            print_blob=False,
+            report_multiple_bugs=True,
+            stateful_step_count=50,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+        )
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("conv2d-gate", 200, 0, database=False, shrink_seconds=20.0),
+        Profile("conv2d-dev", 50, None, database=True, shrink_seconds=60.0),
+        Profile("conv2d-hunt", 10**9, None, database=True, shrink_seconds=300.0, seconds=600.0),
+    )
+}
+
+
+def register() -> None:
+    """Make the profiles known to Hypothesis, so that `--hypothesis-profile` accepts them."""
+    for profile in PROFILES.values():
+        settings.register_profile(profile.name, profile.settings())
+
+
+def seed_of(name: str, base: int) -> int:
+    """Return the seed of one property: a function of its name and of the run's seed alone."""
+    return crc32(f"{name}:{base}".encode() if base else name.encode())

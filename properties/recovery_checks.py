@@ -1,0 +1,205 @@
+"""The verdicts on an observed descent: its steps, the closed form, and where it ends.
+
+Every function returns the largest share of what was allowed, or raises `TrainingViolation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from properties.judge import Verdict, judge
+from properties.recovery import Descent, Training, descend
+from properties.recovery_enclosure import Steps, accumulated_radii, enclose_steps
+from properties.recovery_theory import Problem, columns
+from properties.runner import Runner
+from properties.values import Float64
+from properties.violations import TrainingViolation
+from reference import Arithmetic, Enclosure
+
+DIVERGED = 2.0**60  # an iterate beyond it starts no enclosure: squares of it would overflow
+OWN = 2.0**-50  # relative: the few float64 operations between bounds and comparison
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """A training, what was observed of it, and the arithmetic that it is held to."""
+
+    training: Training
+    descent: Descent
+    arithmetic: Arithmetic
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The theory of the training."""
+        return Problem(self.training)
+
+    @cached_property
+    def iterates(self) -> Float64:
+        """k_0..k_T as (T+1, groups, unknowns, channels)."""
+        return columns(self.descent.weight, self.descent.bias, self.training.case.params.groups)
+
+    @cached_property
+    def velocities(self) -> Float64 | None:
+        """v_0..v_T in the same form; None without momentum."""
+        descent, groups = self.descent, self.training.case.params.groups
+        if descent.weight_velocity is None:
+            return None
+        return columns(descent.weight_velocity, descent.bias_velocity, groups)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The enclosure of every step."""
+        return enclose_steps(self.problem, self.descent, self.arithmetic)
+
+    @cached_property
+    def radii(self) -> Float64:
+        """How far each iterate may be from the closed form."""
+        return accumulated_radii(self.problem, self.steps)
+
+
+def observe(runner: Runner, training: Training) -> Observed:
+    """Have the implementation trained, and require that every step lies in its enclosure.
+
+    The other statements follow from the theory only where that holds.
+    """
+    descent = descend(runner, training)
+    observed = Observed(training, descent, runner.implementation.arithmetic(training.case.dtype))
+    _require_start_and_range(observed)
+    require_steps(observed)
+    return observed
+
+
+def replay(runner: Runner, training: Training) -> float:
+    """Check what is stated of every training; return the largest share of a radius used."""
+    observed = observe(runner, training)
+    return max(require_steps(observed), require_closed_form(observed))
+
+
+def require_steps(observed: Observed) -> float:
+    """Require k_{t+1}, and v_{t+1}, in the enclosure computed from k_t and v_t, for every t."""
+    kinds = [("", observed.iterates, observed.steps.iterates)]
+    if observed.velocities is not None and observed.steps.velocities is not None:
+        kinds.insert(0, ("velocity of ", observed.velocities, observed.steps.velocities))
+    used = 0.0
+    for prefix, values, enclosure in kinds:
+        verdict = judge(values[1:], enclosure)
+        used = max(used, verdict.used)
+        if not verdict.ok:
+            # The first step outside is the one that says what went wrong.
+            step = int(np.argmin(enclosure.contains(values[1:]).all((1, 2, 3))))
+            first = judge(values[step + 1], Enclosure(enclosure.mid[step], enclosure.rad[step]))
+            where = f"{prefix}{_name(observed, first.index)} after step {step + 1}"
+            oracle = "the step from the iterate observed before it; properties.recovery_enclosure"
+            raise _outside(observed, where, first, oracle)
+    return used
+
+
+def require_closed_form(observed: Observed) -> float:
+    """Require |k_t - closed form| <= accumulated radius, for every t."""
+    exact = observed.problem.closed_form()
+    verdict = judge(observed.iterates, Enclosure(exact, observed.radii + OWN * np.abs(exact)))
+    if not verdict.ok:
+        where = f"{_name(observed, verdict.index[1:])} after step {verdict.index[0]}"
+        oracle = "(I - 2c lr A^T A)^t e_0, exactly; radii of the steps, accumulated"
+        raise _outside(observed, where, verdict, oracle)
+    return verdict.used
+
+
+def require_near(observed: Observed, point: Float64, reach: float, what: str) -> float:
+    """Require ||k_T - point|| <= reach ||k_0 - point|| + ||accumulated radius||, per channel."""
+    distance, start = _norms(observed.iterates[-1] - point), _norms(observed.iterates[0] - point)
+    slack = _norms(observed.radii[-1])
+    allowed = reach * start + slack + OWN * (start + _norms(point))
+    verdict = judge(distance, Enclosure(np.zeros_like(distance), allowed))
+    if verdict.ok:
+        return verdict.used
+    where = verdict.index
+    title = (
+        f"{_channel(observed, where)} after step {observed.training.steps} is"
+        f" {verdict.observed:.6g} from {what}; {verdict.rad:.6g} is allowed,"
+        f" {reach:.3g} x the {start[where]:.6g} at the start and {slack[where]:.3g} of rounding"
+    )
+    raise _violation(observed, title, {"oracle": "contraction by the spectrum of A^T A"})
+
+
+def require_apart(observed: Observed, point: Float64, distances: Float64, what: str) -> float:
+    """Require ||k_T - point|| >= distance - ||accumulated radius||, in every channel."""
+    found, slack = _norms(observed.iterates[-1] - point), _norms(observed.radii[-1])
+    slack += OWN * (distances + _norms(point))
+    missing = np.maximum(distances - found, 0.0)
+    verdict = judge(missing, Enclosure(np.zeros_like(missing), slack))
+    if verdict.ok:
+        return verdict.used
+    where = verdict.index
+    title = (
+        f"{_channel(observed, where)} after step {observed.training.steps} is"
+        f" {found[where]:.6g} from {what}; the part that no gradient sees keeps it"
+        f" {distances[where]:.6g} away, up to {slack[where]:.3g} of rounding"
+    )
+    raise _violation(observed, title, {"oracle": "projection of k_0 - k* on the null space of A"})
+
+
+def distances(array: Float64) -> Float64:
+    """Return the Euclidean length of every channel's column: (groups, channels)."""
+    return _norms(array)
+
+
+def _require_start_and_range(observed: Observed) -> None:
+    """Require that descent started where it was told to, and stayed where squares are finite."""
+    start = judge(
+        observed.iterates[0],
+        Enclosure(observed.problem.start, np.zeros_like(observed.problem.start)),
+    )
+    if not start.ok:
+        where = f"{_name(observed, start.index)} before step 1"
+        raise _outside(observed, where, start, "the initial weight and bias, as they were sent")
+    for name, values in (("", observed.iterates), ("velocity of ", observed.velocities)):
+        if values is None:
+            continue
+        wild = np.argwhere(~(np.abs(values) < DIVERGED))
+        if wild.size:
+            step, *index = (int(i) for i in wild[0])
+            title = (
+                f"{name}{_name(observed, tuple(index))} after step {step} ="
+                f" {float(values[(step, *index)])!r}; at this learning rate nothing grows"
+            )
+            raise _violation(observed, title, {"oracle": "the largest eigenvalue of A^T A"})
+
+
+def _norms(array: Float64) -> Float64:
+    norms: Float64 = np.sqrt((array * array).sum(axis=-2))
+    return norms
+
+
+def _channel(observed: Observed, index: tuple[int, ...]) -> str:
+    group, channel = index
+    per_group = observed.iterates.shape[-1]
+    return f"the kernel of output channel {group * per_group + channel}"
+
+
+def _name(observed: Observed, index: tuple[int, ...]) -> str:
+    """Return "weight[o, c, u, v]" or "bias[o]" for (group, unknown, channel)."""
+    group, unknown, channel = index
+    shape = observed.training.case.weight.shape
+    out = group * observed.iterates.shape[-1] + channel
+    if unknown == int(np.prod(shape[1:])):
+        return f"bias[{out}]"
+    return f"weight{[out, *(int(i) for i in np.unravel_index(unknown, shape[1:]))]}"
+
+
+def _outside(observed: Observed, where: str, verdict: Verdict, oracle: str) -> TrainingViolation:
+    low, high = verdict.mid - verdict.rad, verdict.mid + verdict.rad
+    rule = f"lies outside [{low!r}, {high!r}]"
+    if verdict.rad:
+        rule += f" ({verdict.used:.3g} x the allowed radius {verdict.rad:.3g})"
+    facts = {"outside": f"{verdict.outside} of {verdict.size} numbers", "oracle": oracle}
+    return _violation(observed, f"{where} = {verdict.observed!r} {rule}", facts)
+
+
+def _violation(observed: Observed, title: str, facts: dict[str, str]) -> TrainingViolation:
+    training = observed.training
+    facts = {**facts, "training": training.summary()}
+    return TrainingViolation(title, training.case, facts, training.check)

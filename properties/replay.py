@@ -1,0 +1,80 @@
+"""Check one call again: in a running session, or from `case.json` in a fresh process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from properties import violations as v
+from properties.case import Case, Tensor
+from properties.child import CannotStart
+from properties.domain import Domain
+from properties.implementation import Implementation
+from properties.relations import exactly
+from properties.runner import NotLoadable, Runner
+from properties.subject import Subject
+
+FIXED, FAILED, CANNOT_RUN = 0, 1, 5
+TIMES = 3
+
+
+def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
+    """Make the call and everything that `check` says about it; raise what is violated.
+
+    kind "call"    every element in its enclosure, and all that a single call owes
+    kind "repeat"  the same bits every time
+    kind "scale"   2^power times the input and bias give 2^power times the output
+    kind "train"   every step of gradient descent in its enclosure
+    """
+    kind = check["kind"]
+    if kind == "train":
+        from properties.recovery import recheck_training
+
+        recheck_training(subject, case, check)
+    elif kind == "scale":
+        _recheck_scaling(subject, case, int(check["power"]))
+    elif kind == "repeat":
+        first = subject.run(case)
+        for _ in range(TIMES):
+            if subject.run(case).raw != first.raw:
+                title = "the same call gives other bits when it is made again"
+                raise v.NondeterminismViolation(title, case, check=check)
+    else:
+        # More than once: what depends on history (a stale buffer, a late write) needs a second call.
+        for _ in range(TIMES):
+            subject.check(case)
+
+
+def _recheck_scaling(subject: Subject, case: Case, power: int) -> None:
+    scaled = {
+        name: Tensor.of(np.ldexp(case.arrays[name], power), case.tensors[name].layout)
+        for name in ("input", "bias")
+        if name in case.tensors
+    }
+    relation = f"scaling the input by 2^{power} does not scale the output by it"
+    plain, large = subject.run(case).output, subject.run(case.replace(**scaled)).output
+    check = {"kind": "scale", "power": power}
+    subject.require_equal(case, relation, exactly(large), exactly(np.ldexp(plain, power)), check)
+
+
+def replay(path: Path) -> tuple[int, str]:
+    """Run a `case.json` in a fresh process: (status, text) with FIXED 0, FAILED 1, CANNOT RUN HERE 5."""
+    try:
+        data = json.loads(path.read_text())
+        case, check = Case.from_json(data["case"]), dict(data["check"])
+        target = Implementation(str(data["implementation"]), str(data["device"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return CANNOT_RUN, f"CANNOT RUN HERE {path}: {type(error).__name__}: {error}"
+    try:
+        with Runner(target) as runner:
+            runner.start()
+            recheck(Subject(target, runner, Domain()), case, check)
+    except (CannotStart, NotLoadable) as error:
+        return CANNOT_RUN, f"CANNOT RUN HERE {path}: {error}"
+    except v.Violation as violation:
+        return FAILED, f"FAILED {path}\n{violation}"
+    return FIXED, f"FIXED {path}: {case.summary()}"

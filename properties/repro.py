@@ -1,0 +1,100 @@
+"""The standalone script of a violation: torch and the implementation, nothing of this project.
+
+It runs the call in a child of its own under a time limit, so that crash and hang are seen too.
+Exit status 1 while the defect is there, 0 when it is gone, 2 when the script itself cannot run.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from properties.case import Case, Tensor
+from properties.expect import expected
+from properties.implementation import Implementation
+from properties.values import Recipe
+from properties.violations import Violation
+
+WRITTEN_OUT = 4096  # elements; larger tensors are hashed into being, larger outputs sampled
+SAMPLES = 64
+TIME_LIMIT = 60.0
+
+SCRIPT = Template((Path(__file__).parent / "script.py.template").read_text())
+
+
+def write_script(violation: Violation, implementation: Implementation, directory: Path) -> Path:
+    """Write the script for a violation and return its path."""
+    path = directory / f"{violation.case.key[:8]}.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(script(violation, implementation))
+    return path
+
+
+def script(violation: Violation, implementation: Implementation) -> str:
+    """Return the text of the script."""
+    case, check = violation.case, violation.check
+    p = case.params
+    arguments = {
+        "stride": p.stride,
+        "padding": p.padding,
+        "dilation": p.dilation,
+        "groups": p.groups,
+        "padding_mode": p.padding_mode,
+    }
+    tensors = {name: _written(case, name, tensor) for name, tensor in case.tensors.items()}
+    training = check if check["kind"] == "train" else None
+    return SCRIPT.substitute(
+        title=_docstring(violation),
+        target=repr(implementation.target),
+        device=repr(implementation.device),
+        dtype=repr(case.dtype),
+        arguments=repr(arguments),
+        tensors=_literal(tensors),
+        gradients=repr(case.gradients),
+        expected=_literal(_expected(case, implementation)),
+        power=repr(check.get("power", 0)),
+        training=_literal(training),
+        time_limit=repr(TIME_LIMIT),
+    )
+
+
+def _docstring(violation: Violation) -> str:
+    text = str(violation).replace("\\", "\\\\").replace('"""', "'''")
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def _literal(value: Any) -> str:
+    """Return Python source for plain data, wrapped by json and made Python's again."""
+    text = json.dumps(value, indent=1)
+    return text.replace("null", "None").replace("true", "True").replace("false", "False")
+
+
+def _written(case: Case, name: str, tensor: Tensor) -> dict[str, Any]:
+    """Return shape, strides and hex floats; a recipe in place of many floats."""
+    shape = {"shape": list(tensor.shape), "strides": list(tensor.strides)}
+    size = int(np.prod(tensor.shape, dtype=np.int64))
+    if size > WRITTEN_OUT and isinstance(tensor.values, Recipe):
+        recipe = tensor.values
+        return {**shape, "recipe": [recipe.kind, recipe.seed, recipe.exponent]}
+    return {**shape, "values": [float(value).hex() for value in case.arrays[name].ravel()]}
+
+
+def _expected(case: Case, implementation: Implementation) -> dict[str, Any]:
+    """Return [index, midpoint, radius] per element, of a sample where there are many."""
+    result: dict[str, Any] = {}
+    for name, enclosure in expected(case, implementation.arithmetic(case.dtype)).items():
+        places = np.arange(enclosure.mid.size)
+        if places.size > WRITTEN_OUT:
+            places = np.unique(np.linspace(0, places.size - 1, SAMPLES).astype(int))
+        result[name] = {
+            "shape": list(enclosure.mid.shape),
+            "elements": [
+                [int(i), float(enclosure.mid.flat[i]).hex(), float(enclosure.rad.flat[i]).hex()]
+                for i in places
+            ],
+        }
+    return result

@@ -1,0 +1,194 @@
+"""`Runner`: the parent's end of the worker. `run(case)` gives an Observation or raises a Violation.
+
+However a call ends, the judge goes on: a worker that crashed, hung or talked nonsense is killed
+with its process group, and the next call gets a fresh process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from properties import violations as v
+from properties.case import DTYPES, Case, Tensor
+from properties.child import CannotStart, Child, MemoryExceeded, Spares
+from properties.implementation import Implementation
+from properties.observation import Observation, observe, payload_limit
+from properties.wire import Buffer, ChannelClosed, ChannelTimeout, Header, WireError
+
+LOAD_LIMIT = 300.0  # seconds: importing an implementation may compile it
+HANG_FLOOR = {"cpu": 2.0}
+HANG_FLOOR_DEVICE = 10.0
+HANG_FACTOR = 50.0
+CONFIRM_FACTOR = 5.0
+SETTLE = 0.1
+
+
+class NotLoadable(Exception):
+    """The implementation cannot be imported; the message says why."""
+
+
+class Runner:
+    """Runs cases of one implementation in a child process, one at a time."""
+
+    def __init__(
+        self, implementation: Implementation, spares: Spares | None = None, memory: int = 8 << 30
+    ) -> None:
+        self.implementation, self.memory = implementation, memory
+        self.spares = spares if spares is not None else Spares()
+        self._owns_spares = spares is None
+        self.facts: Header = {}
+        self.form = ""
+        self.calls = 0
+        self.slowest = 0.0
+        self.hangs = 0
+        self._child: Child | None = None
+        self._settle = 0.0
+        self._previous: Case | None = None
+
+    def start(self) -> Header:
+        """Bring a worker up and load the implementation; return the facts of the device.
+
+        Raises `CannotStart` or `NotLoadable`.
+        """
+        if self._child is None:
+            child = self.spares.take(self.implementation.device, self.memory)
+            self.facts = child.facts
+            names = {"module": self.implementation.module, "name": self.implementation.name}
+            try:
+                reply, _ = child.ask({"request": "load", **names}, (), 0, LOAD_LIMIT)
+            except (ChannelClosed, ChannelTimeout, WireError, MemoryExceeded) as error:
+                child.end()
+                reason = f"the worker ended or hung ({type(error).__name__}): {child.log_tail()}"
+                raise NotLoadable(f"{self.implementation.target}: {reason}") from error
+            if "form" not in reply:
+                child.end()
+                reason = str(reply.get("unloadable", reply))
+                raise NotLoadable(f"{self.implementation.target}: {reason}")
+            self.form, self._child = reply["form"], child
+        return self.facts
+
+    def run(self, case: Case) -> Observation:
+        """Carry out one call in the worker."""
+        request, buffers = encode(case)
+        request |= {"request": "run", "limit": payload_limit(case), "settle": self._settle}
+        previous, self._previous = self._previous, case
+        reply, data = self.exchange(case, request, buffers, payload_limit(case))
+        if reply.get("late") and previous is not None and not self._settle:
+            # Only waiting tells which call writes late; from now on every call waits.
+            self._settle = SETTLE
+            self.run(previous)
+        return observe(case, self.implementation.device, reply, data)
+
+    def exchange(
+        self, case: Case, request: Header, buffers: Sequence[Buffer], max_payload: int
+    ) -> tuple[Header, list[memoryview]]:
+        """Send a request about `case`; raise the violation if the worker does not answer it."""
+        self.start()
+        floor = HANG_FLOOR.get(self.implementation.device, HANG_FLOOR_DEVICE)
+        limit = max(floor, HANG_FACTOR * self.slowest)
+        try:
+            return self._ask(case, request, buffers, max_payload, limit)
+        except v.HangViolation:
+            self.hangs += 1
+            if self.hangs > 1:
+                raise
+        # The machine may have been busy: the first hang is believed when a fresh process repeats it.
+        self.start()
+        reply = self._ask(case, request, buffers, max_payload, CONFIRM_FACTOR * limit)
+        self.hangs = 0
+        return reply
+
+    def _ask(
+        self,
+        case: Case,
+        request: Header,
+        buffers: Sequence[Buffer],
+        max_payload: int,
+        limit: float,
+    ) -> tuple[Header, list[memoryview]]:
+        child = self._child
+        assert child is not None
+        self.calls += 1
+        began = time.monotonic()
+        try:
+            reply = child.ask(request, buffers, max_payload, limit)
+        except ChannelTimeout:
+            self.stop()
+            raise v.HangViolation(f"the call did not return within {limit:.3g} s", case) from None
+        except MemoryExceeded:
+            self.stop()
+            title = f"the worker passed its limit of {self.memory >> 20} MiB"
+            raise v.MemoryViolation(title, case) from None
+        except WireError as error:
+            self.stop()
+            raise v.ReplyViolation(f"the worker talks nonsense: {error}", case) from None
+        except ChannelClosed:
+            raise self._death(child, case) from None
+        if "device_lost" in reply[0]:
+            self.stop()
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        return reply
+
+    def _death(self, child: Child, case: Case) -> v.Violation:
+        status = child.status()
+        log = child.log_tail()
+        self.stop()
+        if status is None:
+            return v.ReplyViolation("the worker closed its channel but lives on", case)
+        return v.died(case, status, log)
+
+    def fresh(self) -> None:
+        """Let the next call run in a new process."""
+        self.stop()
+
+    def stop(self) -> None:
+        """End the worker; what it held is gone."""
+        child, self._child = self._child, None
+        self._previous = None
+        if child is not None:
+            child.end()
+
+    def close(self) -> None:
+        """End the worker and, if they are this runner's own, the spare ones."""
+        self.stop()
+        if self._owns_spares:
+            self.spares.close()
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def encode(case: Case) -> tuple[Header, list[Buffer]]:
+    """Return the request's description of a call, and its operands as they lie in memory."""
+    p = case.params
+    header: Header = {
+        "tensors": [_describe(name, tensor, case.dtype) for name, tensor in case.tensors.items()],
+        "params": {
+            "stride": p.stride,
+            "padding": p.padding,
+            "dilation": p.dilation,
+            "groups": p.groups,
+            "padding_mode": p.padding_mode,
+        },
+        "gradients": case.gradients,
+    }
+    return header, [storage(case, name) for name in case.tensors]
+
+
+def storage(case: Case, name: str) -> bytes:
+    """Return the bytes of an operand in the order of its layout."""
+    array = case.arrays[name].astype(DTYPES[case.dtype])
+    return np.transpose(array, case.tensors[name].order).tobytes()
+
+
+def _describe(name: str, tensor: Tensor, dtype: str) -> Header:
+    return {"name": name, "shape": tensor.shape, "strides": tensor.strides, "dtype": dtype}
+
+
+__all__ = ["CannotStart", "NotLoadable", "Runner", "encode", "storage"]

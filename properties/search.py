@@ -1,0 +1,99 @@
+"""`Search`: the record of one test item while Hypothesis draws, fails, shrinks and repeats.
+
+It counts what ran, keeps the digest of the inputs, remembers every violation when it is seen
+(before Hypothesis has its say), and ends the search when its time is up: after that a call already
+judged bad fails again from memory, and any other passes without running.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from properties.case import Case
+from properties.violations import HangViolation, Violation
+
+MAX_HANGS = 5
+
+
+class BudgetSpent(BaseException):
+    """Time is up and nothing was found: leaves Hypothesis at once, and is not a failure."""
+
+
+@dataclass
+class Search:
+    """State of one item. `deadline` and `shrink_seconds` are in seconds of `time.monotonic`."""
+
+    deadline: float | None = None
+    shrink_seconds: Callable[[str], float] = lambda kind: 30.0
+    cases: int = 0
+    used: float = 0.0
+    known: Counter[str] = field(default_factory=Counter)
+    unclassed: int = 0
+    hangs: int = 0
+    seconds: float = 0.0
+    calls: list[Case] = field(default_factory=list)
+    remembered: dict[str, Violation] = field(default_factory=dict)
+    _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits over the inputs drawn so far, in order."""
+        return self._digest.hexdigest()[:16]
+
+    @property
+    def violations(self) -> list[Violation]:
+        """Every violation seen, in the order in which they were seen."""
+        return list(self.remembered.values())
+
+    def trial(self, drawn: Mapping[str, object], body: Callable[[], None]) -> None:
+        """Run one drawn example, unless the search is over and memory answers."""
+        key = "|".join(
+            f"{name}={value.key if isinstance(value, Case) else value!r}"
+            for name, value in sorted(drawn.items())
+        )
+        if key in self.remembered and self.over():
+            raise self.remembered[key]
+        if self.over():
+            if not self.remembered:
+                raise BudgetSpent
+            return
+        if not self.remembered:
+            self._digest.update(key.encode())
+            self.cases += 1
+        began = time.monotonic()
+        self.calls.clear()
+        try:
+            body()
+        except Violation as violation:
+            self._remember(key, violation)
+            raise
+        finally:
+            self.seconds += time.monotonic() - began
+
+    def over(self) -> bool:
+        """Tell whether no more calls are to be made."""
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        return late or self.hangs >= MAX_HANGS
+
+    def record(self) -> dict[str, object]:
+        """Return the counts as plain data, for the report."""
+        return {
+            "cases": self.cases,
+            "seconds": round(self.seconds, 3),
+            "used": self.used,
+            "digest": self.digest,
+            "known": dict(self.known),
+            "class_not_declared": self.unclassed,
+        }
+
+    def _remember(self, key: str, violation: Violation) -> None:
+        if not self.remembered:
+            # The first failure starts the clock for shrinking it.
+            end = time.monotonic() + self.shrink_seconds(violation.kind)
+            self.deadline = end if self.deadline is None else min(end, max(self.deadline, 0.0))
+        self.hangs += isinstance(violation, HangViolation)
+        self.remembered[key] = violation

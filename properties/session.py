@@ -1,0 +1,218 @@
+"""One pytest run: what is under test, on which devices, and what each item found."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from properties import known, summary
+from properties.child import CannotStart, Spares
+from properties.domain import Domain, OutOfDomain, activated
+from properties.finish import finish
+from properties.implementation import DEFAULTS, Implementation
+from properties.plugin import FACTS_KEY, PROFILE_OPTION, report_path
+from properties.profiles import DEFAULT, PROFILES, Profile, seed_of
+from properties.runner import NotLoadable, Runner
+from properties.search import BudgetSpent, Search
+from properties.subject import Subject
+from properties.violations import Violation
+
+Facts = dict[str, Any]
+
+
+def open_session(config: pytest.Config) -> Session:
+    """Read the options and learn what there is; a wrong request is a UsageError, exit status 4."""
+    try:
+        return Session(config)
+    except (ValueError, NotLoadable, CannotStart) as error:
+        raise pytest.UsageError(f"conv2d-properties: {error}") from error
+
+
+class Session:
+    """State of the run in this process; an xdist worker is told what its controller learned."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.began = time.monotonic()
+        name = str(config.getoption(PROFILE_OPTION, None) or "")
+        self.profile: Profile = PROFILES.get(name, PROFILES[DEFAULT])
+        self.domain = Domain.parse(config.getoption("--conv2d-only") or ())
+        self.spares = Spares()
+        self.subjects: dict[str, Subject] = {}
+        self.items_left = 1
+        told: Facts = getattr(config, "workerinput", {}).get(FACTS_KEY, {})
+        self.seed: int = told["seed"] if told else self._seed()
+        seconds = config.getoption("--conv2d-seconds")
+        self.seconds: float | None = self.profile.seconds if seconds is None else seconds
+        self.targets = [Implementation(*pair) for pair in told["targets"]] if told else []
+        self.facts: dict[str, Facts] = told.get("facts", {})
+        if not told:
+            self._probe()
+
+    def _seed(self) -> int:
+        if self.profile.seed is not None:
+            return self.profile.seed
+        given = self.config.getoption("--hypothesis-seed", None)
+        return int(given) if given and str(given).isdigit() else secrets.randbelow(2**31)
+
+    def _probe(self) -> None:
+        """Ask one short-lived child what exists, and load every implementation once."""
+        try:
+            child = self.spares.take("cpu", 0)
+            child.end()
+            present = [str(name) for name in child.facts["devices"]]
+            devices = resolve_devices(self.config.getoption("--conv2d-device"), present)
+            named = self.config.getoption("--conv2d-impl") or list(DEFAULTS)
+            self.targets = [Implementation(n, device) for device in devices for n in named]
+            if not self.config.option.collectonly:
+                for target in self.targets:
+                    self.facts[str(target)] = self.subject(target).runner.start()
+        except BaseException:
+            self.close()
+            raise
+        if self.config.getoption("dist", "no") != "no":
+            self.close()  # the workers have their own
+
+    def for_worker(self) -> Facts:
+        """Return what an xdist worker is told."""
+        targets = [(target.target, target.device) for target in self.targets]
+        return {"targets": targets, "seed": self.seed, "facts": self.facts}
+
+    def header(self) -> list[str]:
+        """Return the lines above the run."""
+        return summary.header(self)
+
+    def fixtures(self) -> ModuleType:
+        """Return a plugin module that holds the fixture `conv2d`.
+
+        A fixture with params, not `pytest_generate_tests`: Hypothesis keys its database by node id
+        only then.
+        """
+        ids = [f"{target.short}-{target.device}" for target in self.targets]
+
+        @pytest.fixture(scope="session", params=self.targets, ids=ids)
+        def conv2d(request: pytest.FixtureRequest) -> Subject:
+            """The implementation under test, in its child process."""
+            return self.subject(request.param)
+
+        module = ModuleType("conv2d_fixtures")
+        vars(module)["conv2d"] = conv2d
+        return module
+
+    def subject(self, target: Implementation) -> Subject:
+        """Return the subject of a target; its worker is started once and kept."""
+        key = str(target)
+        if key not in self.subjects:
+            runner = Runner(target, self.spares)
+            facts = runner.start()
+            domain = self.domain
+            if runner.form == "function":
+                domain = domain.within(padding_mode=("zeros",))
+            defects = known.stock_defects(facts) if target.is_stock else ()
+            self.subjects[key] = Subject(target, runner, domain, defects)
+        return self.subjects[key]
+
+    def prepare(self, items: list[pytest.Item]) -> None:
+        """Give each property its settings and seed, and put its search between it and Hypothesis."""
+        self.items_left = max(1, len(items))
+        for item in items:
+            test = getattr(item, "obj", None)
+            if not hasattr(test, "hypothesis") or hasattr(test, "conv2d_prepared"):
+                continue
+            _prepare(test, self.profile, self.seed)
+
+    @contextmanager
+    def item(self, item: pytest.Function, subject: Subject) -> Iterator[None]:
+        """Run one item: its search, its domain, its known defects, and the record of it."""
+        search = subject.search = Search(
+            deadline=self._deadline(), shrink_seconds=subject.shrink_seconds(self.profile)
+        )
+        record: Facts = {"property": item.originalname, "target": str(subject.implementation)}
+        try:
+            with activated(subject.domain), known.activated(subject.defects):
+                yield
+        except BudgetSpent:
+            pass
+        except OutOfDomain as outside:
+            record["skipped"] = f"outside the domain: {outside}"
+            pytest.skip(record["skipped"])
+        except BaseException as error:
+            if not search.remembered:
+                raise
+            violation = finish(error, subject, item.originalname, self.directory)
+            record["violation"] = violation.record
+            raise violation.with_traceback(None) from None
+        finally:
+            self.items_left = max(1, self.items_left - 1)
+            record |= search.record()
+            item.user_properties.append(("conv2d", record))
+        if search.cases == 0 and "skipped" not in record:
+            pytest.fail("the property saw no case: nothing was verified", pytrace=False)
+
+    def _deadline(self) -> float | None:
+        if self.seconds is None:
+            return None
+        workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+        left = self.began + self.seconds - time.monotonic()
+        return time.monotonic() + max(0.0, left) * workers / max(workers, self.items_left)
+
+    @property
+    def directory(self) -> Path:
+        """Where cases and scripts are written."""
+        return report_path(self.config).parent
+
+    def text_of(self, error: BaseException) -> str | None:
+        """Return the text of a violation, None for any other failure."""
+        return str(error) if isinstance(error, Violation) else None
+
+    def summary(self, reporter: Any) -> None:
+        """Print the closing summary and write report.json."""
+        summary.close(self, reporter)
+
+    def close(self) -> None:
+        """End every child."""
+        for subject in self.subjects.values():
+            subject.runner.close()
+        self.subjects.clear()
+        self.spares.close()
+
+
+def resolve_devices(asked: list[str] | None, present: list[str]) -> list[str]:
+    """Return the devices to verify; ValueError names one that is asked for and not there."""
+    if asked is None:
+        return [name for name in present if name.partition(":")[0] in ("cpu", "cuda")]
+    devices: list[str] = []
+    for name in asked:
+        kind, _, index = name.partition(":")
+        first = f"{kind}:{index or 0}" if kind != "cpu" else "cpu"
+        if name != "all" and first not in present:
+            raise ValueError(f"device {name!r} is not there; present: {', '.join(present)}")
+        devices += [d for d in (present if name == "all" else [name]) if d not in devices]
+    return devices
+
+
+def _prepare(test: Any, profile: Profile, base: int) -> None:
+    from functools import wraps
+
+    from hypothesis import seed
+
+    inner = test.hypothesis.inner_test
+
+    @wraps(inner)
+    def searched(*args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
+        drawn = {name: value for name, value in kwargs.items() if name != "conv2d"}
+        kwargs["conv2d"].trial(drawn, lambda: inner(*args, **kwargs))
+
+    test.hypothesis.inner_test = searched
+    profile.settings()(test)
+    seed(seed_of(test.__name__, base))(test)
+    test.conv2d_prepared = True

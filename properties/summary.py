@@ -1,0 +1,128 @@
+"""What a person reads: the header above the run, the table below it, and report.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from properties.plugin import report_path
+
+if TYPE_CHECKING:
+    from properties.session import Session
+
+SCHEMA = 1
+FLAGS = ("cudnn.conv.fp32_precision", "cudnn.deterministic", "cudnn.benchmark")
+Record = dict[str, Any]
+
+
+def header(session: Session) -> list[str]:
+    """Return implementation, device, versions, flags, profile and seed, a line each."""
+    profile, seed = session.profile, session.seed
+    seeded = f"seed {seed}" if profile.seed is None else "fixed seeds"
+    budget = f", {session.seconds:g} s" if session.seconds is not None else ""
+    lines = [f"conv2d-properties: profile {profile.name} ({seeded}{budget})"]
+    lines += [f"  {name}: {_device(facts)}" for name, facts in session.facts.items()]
+    return [*lines, f"  domain: {session.domain}"]
+
+
+def _device(facts: Record) -> str:
+    parts = [f"torch {facts.get('torch')}"]
+    if "cudnn" in facts:
+        parts += [str(facts["device_name"]), f"CUDA {facts['cuda']}", f"cuDNN {facts['cudnn']}"]
+        parts += [f"{flag}={facts[flag]}" for flag in FLAGS]
+    else:
+        parts += [f"oneDNN {facts.get('onednn')}", f"{facts.get('cpu')}"]
+    return ", ".join(parts)
+
+
+def records(reporter: Any) -> list[Record]:
+    """Return the record of every property item that ran, here or in an xdist worker."""
+    found = []
+    for reports in reporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) != "call":
+                continue
+            record = dict(report.user_properties).get("conv2d")
+            if record is not None:
+                found.append({**record, "outcome": report.outcome, "nodeid": report.nodeid})
+    return sorted(found, key=lambda record: str(record["nodeid"]))
+
+
+def close(session: Session, reporter: Any) -> None:
+    """Print the closing table and write report.json."""
+    found = records(reporter)
+    if not found:
+        return
+    reporter.section("conv2d-properties")
+    for line in table(found):
+        reporter.write_line(line)
+    for line in remarks(session, found):
+        reporter.write_line(line)
+    path = report_path(session.config)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report(session, found), indent=1, default=str) + "\n")
+    except OSError as error:
+        reporter.write_line(f"report.json could not be written: {error}", red=True)
+    else:
+        reporter.write_line(f"report: {path}")
+
+
+def table(found: Iterable[Record]) -> list[str]:
+    """Return a line per property: cases, seconds, largest share of the bound, state."""
+    rows: dict[str, list[Record]] = {}
+    for record in found:
+        rows.setdefault(str(record["property"]), []).append(record)
+    width = max(len(name) for name in rows) - len("test_")
+    lines = [f"{'property':<{width}}  cases  seconds  largest share of the bound used"]
+    for name, group in rows.items():
+        ran = [record for record in group if "skipped" not in record]
+        cases, seconds = sum(r["cases"] for r in ran), sum(r["seconds"] for r in ran)
+        used = max((r["used"] for r in ran), default=0.0)
+        failed = [r["target"] for r in group if r["outcome"] == "failed"]
+        state = f"  FAILED for {', '.join(failed)}" if failed else ""
+        title = name.removeprefix("test_").replace("_", " ")
+        lines.append(f"{title:<{width}}  {cases:>5}  {seconds:>7.1f}  {used:.3f}{state}")
+    return lines
+
+
+def remarks(session: Session, found: list[Record]) -> list[str]:
+    """Return what the table does not say: totals, domain, skips, known defects, devices."""
+    ran = [record for record in found if "skipped" not in record]
+    targets = ", ".join(dict.fromkeys(str(record["target"]) for record in found))
+    lines = [f"{sum(r['cases'] for r in ran)} cases on {targets}; domain: {session.domain}"]
+    for record in found:
+        if "skipped" in record:
+            name = str(record["property"]).removeprefix("test_").replace("_", " ")
+            lines.append(f"not verified for {record['target']}: {name}, {record['skipped']}")
+    known: dict[str, int] = {}
+    for record in ran:
+        for name, count in record["known"].items():
+            known[name] = known.get(name, 0) + count
+    lines += [f"known defect {name}: {known[name]} cases" for name in known]
+    lines += sorted({f"known defect {r['fixed']}" for r in ran if "fixed" in r})
+    unclassed = sum(record["class_not_declared"] for record in ran)
+    if unclassed:
+        lines.append(
+            f"algorithm class not declared: {unclassed} float32 results miss the direct bound "
+            "and meet the normwise bound of fast algorithms"
+        )
+    return lines
+
+
+def report(session: Session, found: list[Record]) -> Record:
+    """Return report.json: schema 1."""
+    violations = [record["violation"] for record in found if "violation" in record]
+    failed = any(record["outcome"] == "failed" for record in found)
+    return {
+        "schema": SCHEMA,
+        "ok": bool(found) and not failed and any(record["cases"] for record in found),
+        "profile": session.profile.name,
+        "seed": session.seed,
+        "domain": str(session.domain),
+        "environment": session.facts,
+        "examples": sum(record["cases"] for record in found),
+        "violations": violations,
+        "items": found,
+    }

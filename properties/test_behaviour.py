@@ -1,0 +1,40 @@
+"""What a call owes its caller besides the value: inputs left alone, memory of its own, same bits."""
+
+from __future__ import annotations
+
+from hypothesis import given
+
+from properties.case import Case
+from properties.strategies import cases
+from properties.subject import Subject
+from properties.violations import NondeterminismViolation
+
+
+@given(case=cases())
+def test_inputs_are_unchanged(conv2d: Subject, case: Case) -> None:
+    """No byte of input, weight, bias or grad_output differs after the call, nor any next to them."""
+    conv2d.run(case)
+
+
+@given(case=cases(kernel=("1x1", "square")))
+def test_output_owns_its_memory(conv2d: Subject, case: Case) -> None:
+    """No byte of the output lies in an operand's storage or in an output returned before.
+
+    And nobody writes to it after the call has returned.
+    """
+    conv2d.run(case)
+    conv2d.run(case)
+    conv2d.run(case.forward())
+
+
+@given(case=cases(), other=cases(passes=("forward",)))
+def test_same_call_gives_same_bits(conv2d: Subject, case: Case, other: Case) -> None:
+    """The same call, made again after another one, returns the same bits."""
+    first = conv2d.run(case)
+    conv2d.run(other)
+    again = conv2d.run(case)
+    for name, raw in first.raw.items():
+        if raw != again.raw[name]:
+            what = "the output" if name == "output" else f"the gradient of {name}"
+            title = f"{what} has other bits when the same call is made again"
+            raise NondeterminismViolation(title, case, check={"kind": "repeat"})

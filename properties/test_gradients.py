@@ -1,0 +1,36 @@
+"""The backward pass: each gradient against its own oracle, and against the forward pass."""
+
+from __future__ import annotations
+
+from hypothesis import given
+
+from properties.case import Case
+from properties.domain import FACTORS
+from properties.relations import add, exactly, inner
+from properties.strategies import cases
+from properties.subject import Subject
+
+SUBSETS = FACTORS["passes"][1:]
+
+
+@given(case=cases(passes=SUBSETS))
+def test_gradients_lie_in_their_enclosures(conv2d: Subject, case: Case) -> None:
+    """For L = sum(g * y): dL/dx, dL/dw and dL/db lie in their enclosures; exact on integers.
+
+    Whatever subset of input, weight and bias requires a gradient.
+    """
+    conv2d.check(case)
+
+
+@given(case=cases(passes=("input+weight", "input+weight+bias")))
+def test_adjoint_identity(conv2d: Subject, case: Case) -> None:
+    """<g, y> = <x, dL/dx> + <b, g> = <w, dL/dw> + <b, g>: backward is the adjoint of forward."""
+    balls = conv2d.measure_all(case)
+    x, w, g = (case.arrays[name] for name in ("input", "weight", "grad_output"))
+    forward = inner(g, balls["output"])
+    by_input, by_weight = inner(x, balls["input"]), inner(w, balls["weight"])
+    if case.bias is not None:
+        by_bias = inner(g, exactly(case.arrays["bias"][:, None, None] + 0.0 * g))
+        by_input, by_weight = add(by_input, by_bias), add(by_weight, by_bias)
+    conv2d.require_equal(case, "<g, y> is not <x, grad_input>", forward, by_input)
+    conv2d.require_equal(case, "<g, y> is not <w, grad_weight>", forward, by_weight)

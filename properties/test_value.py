@@ -1,0 +1,75 @@
+"""The definition itself: every value is the one that the loops give, and comes as it should."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+
+import reference
+from properties.case import Case, Tensor
+from properties.expect import enclose
+from properties.relations import exactly, true_convolution
+from properties.strategies import cases
+from properties.subject import Subject
+
+FORWARD = ("forward",)
+INTEGERS = ("integers", "one-hot input", "one-hot weight", "wide input", "wide weight")
+
+
+@given(case=cases(passes=FORWARD))
+def test_value_lies_in_its_enclosure(conv2d: Subject, case: Case) -> None:
+    """|y - mid| <= rad for every output, with mid and rad from the oracle.
+
+    y[n, o, i, j] = bias[o] + sum over c, p, q of
+    weight[o, c, p, q] * padded[n, c', i * stride + p * dilation, j * stride + q * dilation].
+    """
+    conv2d.check(case)
+
+
+@given(case=cases(values=INTEGERS, passes=FORWARD))
+def test_integers_are_exact(conv2d: Subject, case: Case) -> None:
+    """On integers (times one power of two) whose sums fit the significand, y equals the sum.
+
+    Whatever the order of summation, the blocking or the use of FMA: radius 0, bit for bit.
+    """
+    observation = conv2d.check(case)
+    enclosure = enclose(case, "output", conv2d.implementation.arithmetic(case.dtype))
+    assert not np.any(enclosure.rad), "the strategy drew integers whose sums are not exact"
+    assert observation.output.shape == enclosure.mid.shape
+
+
+@given(case=cases())
+def test_output_has_the_defined_shape_dtype_and_device(conv2d: Subject, case: Case) -> None:
+    """y is (N, Cout, OH, OW) with OH = floor((H + pads - dilation * (KH - 1) - 1) / stride) + 1.
+
+    Output and gradients have the dtype and the device of the operands, gradients their shape.
+    """
+    conv2d.run(case)
+
+
+@given(case=cases(kernel=("1x1",), groups=("1",), padding=("0", "valid"), passes=FORWARD))
+def test_pointwise_is_a_matrix_product(conv2d: Subject, case: Case) -> None:
+    """A 1x1 convolution is a matrix product over channels: a Linear layer at every pixel."""
+    step = case.params.stride
+    pixels = case.arrays["input"][..., :: step[0], :: step[1]]
+    product = reference.conv2d_pointwise(pixels, case.arrays["weight"], case.arrays.get("bias"))
+    measured = conv2d.measure(case)
+    # The product is the oracle's own: its float64 error is inside the measured radius.
+    relation = "conv2d(x, 1x1 weight) is not weight @ x"
+    conv2d.require_equal(case, relation, measured, exactly(product))
+
+
+@given(case=cases(padding_mode=("zeros",), passes=FORWARD))
+def test_flipped_kernel_is_true_convolution(conv2d: Subject, case: Case) -> None:
+    """With the kernel flipped on both axes, conv2d computes the convolution of mathematics.
+
+    The other side is the definition by landing places: x[a] * w[b] adds to the place a + b.
+    """
+    flipped = case.arrays["weight"][..., ::-1, ::-1]
+    turned = case.replace(weight=Tensor.of(flipped, case.weight.layout))
+    conv2d.require_equal(
+        turned,
+        "conv2d(x, flipped weight) is not the convolution x * weight",
+        conv2d.measure(turned),
+        exactly(true_convolution(case)),
+    )

@@ -1,0 +1,113 @@
+"""Tensor values from a few bytes: a kind and a seed, expanded by a counter hash.
+
+Element `i` of a tensor depends on (kind, seed, i) alone and is computed in integer arithmetic, so
+that judge, worker and reproduction script, on every version of NumPy and torch, see the same bits.
+The hash is splitmix64 (Steele, Lea & Flood, OOPSLA 2014) evaluated at a counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Float64 = npt.NDArray[np.float64]
+UInt64 = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Values of a tensor: `kind` (a key of `KINDS`), `seed` >= 0, all scaled by 2**`exponent`."""
+
+    kind: str
+    seed: int = 0
+    exponent: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"`kind`={self.kind!r} is not one of {', '.join(KINDS)}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"`seed`={self.seed} is outside [0, 2**32)")
+
+    def expand(self, shape: tuple[int, ...]) -> Float64:
+        """Return the float64 array of this shape."""
+        size = int(np.prod(shape, dtype=np.int64))
+        values = KINDS[self.kind](counter_hash(self.seed, size), self.seed)
+        return np.ldexp(values, self.exponent).reshape(shape)
+
+
+def counter_hash(seed: int, size: int) -> UInt64:
+    """Return 64 hashed bits for each counter 0..size-1: splitmix64 of a stream picked by `seed`."""
+    # Python ints, because a NumPy scalar would warn of the wrap-around that is wanted here.
+    start = np.uint64((seed + 1) * 0xD1B54A32D192ED03 & 0xFFFFFFFFFFFFFFFF)
+    z = (np.arange(size, dtype=np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + start
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def _field(bits: UInt64, low: int, width: int) -> Float64:
+    field = (bits >> np.uint64(low)) & np.uint64((1 << width) - 1)
+    return field.astype(np.float64)
+
+
+def _signs(bits: UInt64, seed: int) -> Float64:
+    return 1.0 - 2.0 * _field(bits, 0, 1)
+
+
+def _integers(bits: UInt64, seed: int) -> Float64:
+    # Never zero: a term that a kernel drops must change the sum.
+    return _signs(bits, seed) * (1.0 + _field(bits, 8, 2))
+
+
+def _wide13(bits: UInt64, seed: int) -> Float64:
+    return _signs(bits, seed) * (4097.0 + 2.0 * _field(bits, 8, 11))
+
+
+def _wide27(bits: UInt64, seed: int) -> Float64:
+    return _signs(bits, seed) * (2.0**26 + 1.0 + 2.0 * _field(bits, 8, 25))
+
+
+def _normal(bits: UInt64, seed: int) -> Float64:
+    # Three 20-bit uniforms make a bell; the top 4 bits alone are reused to fill the significand.
+    bell = _field(bits, 4, 20) + _field(bits, 24, 20) + _field(bits, 44, 20) - 1.5 * 2.0**20
+    low = _field(bits * np.uint64(0x9E3779B97F4A7C15), 34, 30)
+    return (bell + low * 2.0**-30) * 2.0**-19
+
+
+def _cancelling(bits: UInt64, seed: int) -> Float64:
+    # Neighbours (2j, 2j+1) nearly cancel: what remains is 2**-11 of either.
+    head = np.repeat(1.0 + _field(bits[::2], 8, 20) * 2.0**-20, 2)[: bits.size]
+    tail = _field(bits, 30, 20) * 2.0**-31
+    alternate = np.where(np.arange(bits.size) % 2 == 0, 1.0, -1.0)
+    return alternate * (head + tail)
+
+
+def _sparse(bits: UInt64, seed: int) -> Float64:
+    return np.where(_field(bits, 0, 3) == 0.0, _normal(bits, seed), 0.0)
+
+
+def _onehot(bits: UInt64, seed: int) -> Float64:
+    values = np.zeros(bits.size)
+    if bits.size:
+        values[int(counter_hash(seed, 1)[0]) % bits.size] = 1.0
+    return values
+
+
+def _ones(bits: UInt64, seed: int) -> Float64:
+    return np.ones(bits.size)
+
+
+KINDS: dict[str, Callable[[UInt64, int], Float64]] = {
+    "integers": _integers,  # +-1 .. +-4
+    "signs": _signs,  # +-1
+    "wide13": _wide13,  # odd, 13 bits: rounded by TF32, float16 and bfloat16
+    "wide27": _wide27,  # odd, 27 bits: rounded by float32
+    "normal": _normal,  # bell-shaped, about unit variance, all bits of a float64 in use
+    "cancelling": _cancelling,
+    "sparse": _sparse,  # one element in eight is nonzero
+    "onehot": _onehot,
+    "ones": _ones,
+}

@@ -1,0 +1,78 @@
+"""The three contractions of a convolution, over arrays that are checked already."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reference.arguments import Array
+from reference.columns import Columns, band_rows, bands
+from reference.geometry import Geometry
+
+
+def correlate(x: Array, w: Array, geometry: Geometry) -> Array:
+    """Return the output, without bias, of an unpadded input."""
+    return _correlate(x, w, geometry, False)[0]
+
+
+def correlate_magnitudes(x: Array, w: Array, geometry: Geometry) -> tuple[Array, Array]:
+    """Return the output, and the output of |x| and |w|, from one pass over the columns."""
+    y, magnitude = _correlate(x, w, geometry, True)
+    return y, magnitude
+
+
+def _correlate(x: Array, w: Array, geometry: Geometry, magnitudes: bool) -> list[Array]:
+    weights = [w.reshape(geometry.matrices)]
+    if magnitudes:
+        weights.append(np.abs(weights[0]))
+    outputs = [np.empty(geometry.output_shape, x.dtype) for _ in weights]
+    if not outputs[0].size or not geometry.depth:
+        return [np.zeros_like(output) for output in outputs]
+    all_columns = Columns(x, geometry)
+    with np.errstate(all="ignore"):
+        for band in bands(geometry):
+            columns = all_columns.of(band)
+            for weight, output in zip(weights, outputs, strict=True):
+                if weight is not weights[0]:
+                    columns = np.abs(columns)
+                if band.n_images == 1:
+                    np.matmul(weight, columns, out=band_rows(output, band, geometry))
+                else:
+                    part = np.matmul(weight, columns).reshape(-1, band.n_images, *geometry.output)
+                    output[band.images] = part.swapaxes(0, 1)
+    return outputs
+
+
+def scatter(w: Array, gy: Array, geometry: Geometry) -> Array:
+    """Return the gradient with respect to the padded input.
+
+    The columns of the gradient are products of the transposed weight; each tap then adds its own
+    onto the rows and columns of the input that it reads.
+    """
+    gx = np.zeros((geometry.in_channels, geometry.batch, *geometry.padded), w.dtype)
+    if not gx.size or not gy.size:
+        return np.ascontiguousarray(gx.swapaxes(0, 1))
+    weight = w.reshape(geometry.matrices).swapaxes(1, 2)
+    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
+    (kh, kw), width = geometry.kernel, geometry.output[1]
+    with np.errstate(all="ignore"):
+        for band in bands(geometry):
+            product = np.matmul(weight, band_rows(gy, band, geometry))
+            product = product.reshape(-1, kh, kw, band.n_images, band.n_rows, width)
+            for u, v in np.ndindex(kh, kw):
+                row, column = band.rows.start * sh + u * dh, v * dw
+                rows = slice(row, row + (band.n_rows - 1) * sh + 1, sh)
+                columns = slice(column, column + (width - 1) * sw + 1, sw)
+                gx[:, band.images, rows, columns] += product[:, u, v]
+    return np.ascontiguousarray(gx.swapaxes(0, 1))
+
+
+def accumulate(x: Array, gy: Array, geometry: Geometry) -> Array:
+    """Return the gradient with respect to the weight, given the unpadded input."""
+    gw = np.zeros(geometry.matrices, x.dtype)
+    if gw.size and gy.size:
+        all_columns = Columns(x, geometry)
+        with np.errstate(all="ignore"):
+            for band in bands(geometry):
+                columns = all_columns.of(band)
+                gw += np.matmul(band_rows(gy, band, geometry), columns.swapaxes(1, 2))
+    return gw.reshape(geometry.weight_shape)

@@ -1,0 +1,144 @@
+"""What the mutants are built from: the arguments of a call, and two ways to falsify a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+Tensor = torch.Tensor
+Pair = tuple[int, int]
+Edit = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Args:
+    """The arguments of one call of conv2d; stride, dilation and integer padding are pairs."""
+
+    input: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    stride: Pair
+    padding: Pair | str
+    dilation: Pair
+    groups: int
+
+    def conv(self, **changes: Any) -> Tensor:
+        """Return the right answer to the call, or to one with some arguments changed."""
+        a = replace(self, **changes)
+        return F.conv2d(a.input, a.weight, a.bias, a.stride, a.padding, a.dilation, a.groups)
+
+    @property
+    def kernel(self) -> Pair:
+        """Height and width of the kernel."""
+        return self.weight.shape[2], self.weight.shape[3]
+
+    @property
+    def images(self) -> int:
+        """Number of images; 0 for an unbatched input."""
+        return self.input.shape[0] if self.input.dim() == 4 else 0
+
+    @property
+    def reach(self) -> Pair:
+        """Extents that the dilated kernel covers."""
+        (kh, kw), (dh, dw) = self.kernel, self.dilation
+        return dh * (kh - 1) + 1, dw * (kw - 1) + 1
+
+    @property
+    def pads(self) -> tuple[Pair, Pair]:
+        """Rows and columns that the padding adds: ((top, bottom), (left, right))."""
+        if self.padding == "same":
+            height, width = self.reach[0] - 1, self.reach[1] - 1
+            return (height // 2, height - height // 2), (width // 2, width - width // 2)
+        if isinstance(self.padding, str):
+            return (0, 0), (0, 0)
+        (h, w) = self.padding
+        return (h, h), (w, w)
+
+    def padded(self, pads: tuple[Pair, Pair] | None = None) -> Args:
+        """Return the same call with its padding written into the input."""
+        (top, bottom), (left, right) = self.pads if pads is None else pads
+        return replace(self, input=F.pad(self.input, (left, right, top, bottom)), padding=(0, 0))
+
+    @property
+    def remainder(self) -> Pair:
+        """Rows and columns of the padded input that the last window does not reach."""
+        height, width = self.input.shape[-2:]
+        (top, bottom), (left, right) = self.pads
+        return (
+            (height + top + bottom - self.reach[0]) % self.stride[0],
+            (width + left + right - self.reach[1]) % self.stride[1],
+        )
+
+
+def conv2d_like(mutant: Callable[[Args], Tensor]) -> Callable[..., Tensor]:
+    """Give a function of `Args` the signature of `torch.nn.functional.conv2d`."""
+
+    def conv2d(  # noqa: PLR0917 - torch's own signature
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | Pair = 1,
+        padding: int | Pair | str = 0,
+        dilation: int | Pair = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        pads = padding if isinstance(padding, str) else _pair(padding)
+        return mutant(Args(input, weight, bias, _pair(stride), pads, _pair(dilation), groups))
+
+    conv2d.__name__, conv2d.__doc__ = mutant.__name__, mutant.__doc__
+    return conv2d
+
+
+def _pair(value: int | Pair) -> Pair:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+class _Detour(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, path: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
+        return None, grad
+
+
+class _Edited(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, edit: Edit) -> Tensor:
+        ctx.edit = edit
+        return tensor.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return ctx.edit(grad), None
+
+
+def detour(value: Tensor, path: Tensor) -> Tensor:
+    """Return `value`, whose gradient flows along `path` instead."""
+    result: Tensor = _Detour.apply(value.detach(), path)  # type: ignore[no-untyped-call]
+    return result
+
+
+def edited(tensor: Tensor, edit: Edit) -> Tensor:
+    """Return a copy of `tensor` whose gradient passes through `edit` on its way back."""
+    result: Tensor = _Edited.apply(tensor, edit)  # type: ignore[no-untyped-call]
+    return result
+
+
+def without_last_column(y: Tensor) -> Tensor:
+    """Return `y` with zeros in its last column."""
+    return F.pad(y[..., :-1], (0, 1))
+
+
+def as_if_contiguous(tensor: Tensor) -> Tensor:
+    """Return the elements of a dense tensor as they lie in memory, read in row-major order."""
+    strides, step = [], 1
+    for extent in reversed(tensor.shape):
+        strides.append(step)
+        step *= max(extent, 1)
+    return tensor.as_strided(tensor.shape, strides[::-1])

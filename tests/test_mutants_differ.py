@@ -1,0 +1,161 @@
+"""Every mutant is wrong, and wrong in one way: right outside the region of its defect."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from properties.values import Recipe
+from reference import Conv2dParams
+from tests import mutants
+from tests.mutants import MUTANTS, PROPERTIES, Call, Mutant
+
+# Torch says that it makes a padded copy for an even kernel; the copy is no defect.
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
+by_name = pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+
+
+@pytest.fixture(autouse=True)
+def _unwritten_memory_is_nan() -> Iterator[None]:
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@by_name
+def test_it_is_wrong_where_its_defect_says(mutant: Mutant) -> None:
+    """The triggering call shows a difference from `F.conv2d`."""
+    assert differences(mutant, mutant.trigger)
+
+
+@by_name
+def test_it_is_right_elsewhere(mutant: Mutant) -> None:
+    """A call outside the defect's region gives exactly what `F.conv2d` gives."""
+    assert differences(mutant, mutant.clear) == []
+
+
+def test_differences_finds_none_in_stock_torch() -> None:
+    """The comparison itself raises no false alarm, on any of the triggering calls."""
+    for mutant in MUTANTS:
+        for call in (mutant.trigger, mutant.clear):
+            assert compare(F.conv2d, call) == [], mutant.name
+
+
+def test_every_property_kills_a_mutant() -> None:
+    """No property lacks a mutant, no mutant lacks a killer, and no killer is misspelt."""
+    assert {killer for mutant in MUTANTS for killer in mutant.killers} == set(PROPERTIES)
+    assert all(mutant.killers and mutant.defect for mutant in MUTANTS)
+
+
+def test_names_are_unique_and_nothing_is_unlisted() -> None:
+    """Each public function or class of the mutants' modules is listed once."""
+    listed = sorted(mutant.place for mutant in MUTANTS)
+    folder = Path(mutants.__file__).parent
+    found = []
+    for path in folder.glob("*.py"):
+        if path.stem in ("__init__", "catalogue", "parts") or path.stem.startswith("list_"):
+            continue
+        found += [
+            f"{path.stem}:{node.name}"
+            for node in ast.parse(path.read_text()).body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"
+        ]
+    assert listed == sorted(found)
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_the_list_imports_no_torch() -> None:
+    """The judge may read the list without loading what it judges."""
+    code = "import sys, tests.mutants; sys.exit('torch' in sys.modules)"
+    root = Path(mutants.__file__).parent.parent.parent
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def differences(mutant: Mutant, call: Call) -> list[str]:
+    """Return what distinguishes the mutant from stock torch on a call, state forgotten."""
+    module = importlib.reload(importlib.import_module(mutant.target.partition(":")[0]))
+    return compare(getattr(module, mutant.name), call)
+
+
+def compare(target: Callable[..., Any], call: Call) -> list[str]:
+    """Make the calls with both; return the differences in result, aliasing and inputs."""
+    found: list[str] = []
+    earlier: list[torch.Tensor] = []
+    tensors: dict[str, torch.Tensor] = {}
+    for number in range(call.calls):
+        fresh = operands(call, 0 if call.repeat else number)
+        # Later calls find their values at the addresses of the first, as in training.
+        for name, value in fresh.items():
+            tensors.setdefault(name, value.clone()).detach().copy_(value)
+        right = results(F.conv2d, call, fresh)
+        wrong = results(target, call, {name: t.detach() for name, t in tensors.items()})
+        found += [name for name, value in right.items() if not _same(value, wrong[name])]
+        found += [f"{name} was written" for name in fresh if not _same(fresh[name], tensors[name])]
+        memory = {tensor.untyped_storage().data_ptr() for tensor in [*tensors.values(), *earlier]}
+        if wrong["output"].untyped_storage().data_ptr() in memory:
+            found.append("the output is not its own")
+        earlier.append(wrong["output"])
+    return found
+
+
+def operands(call: Call, seed: int) -> dict[str, torch.Tensor]:
+    """Return the operands of a call, distinct for each seed."""
+    shapes: dict[str, tuple[int, ...]] = {"input": call.x, "weight": call.w}
+    if call.bias:
+        shapes["bias"] = call.w[:1]
+    if call.gradients:
+        params = Conv2dParams(call.stride, call.padding, call.dilation, call.groups)
+        spatial = params.output_size(call.x[-2:], call.w[-2:])
+        shapes["grad_output"] = (*call.x[:-3], call.w[0], *spatial)
+    made = {}
+    for i, (name, shape) in enumerate(shapes.items()):
+        values = Recipe(call.kind, 16 * seed + i, call.exponent).expand(shape)
+        made[name] = torch.from_numpy(values).to(getattr(torch, call.dtype))
+        if name in call.layouts:
+            made[name] = made[name].contiguous(memory_format=torch.channels_last)
+    return made
+
+
+def layer_of(cls: Any, call: Call, tensors: dict[str, torch.Tensor]) -> Any:
+    """Return a layer of this class that has the call's parameters, weight and bias."""
+    form = (call.w[1] * call.groups, call.w[0], call.w[2:], call.stride, call.padding)
+    bias = tensors.get("bias")
+    layer = cls(*form, call.dilation, call.groups, bias is not None, call.mode)
+    layer.weight = torch.nn.Parameter(tensors["weight"])
+    if bias is not None:
+        layer.bias = torch.nn.Parameter(bias)
+    return layer
+
+
+def results(
+    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Return the output and the gradients of one call of a function or a layer."""
+    for name in call.gradients:
+        tensors[name].requires_grad_()
+    if call.mode != "zeros" and not isinstance(target, type):
+        target = torch.nn.Conv2d
+    if isinstance(target, type):
+        output = layer_of(target, call, tensors)(tensors["input"]).detach()
+    else:
+        rest = (call.stride, call.padding, call.dilation, call.groups)
+        output = target(tensors["input"], tensors["weight"], tensors.get("bias"), *rest)
+    found = {"output": output}
+    if call.gradients:
+        leaves = [tensors[name] for name in call.gradients]
+        gradients = torch.autograd.grad(output, leaves, tensors["grad_output"])
+        found |= {f"gradient of {n}": g for n, g in zip(call.gradients, gradients, strict=True)}
+    return found
+
+
+def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
+    return left.shape == right.shape and left.dtype == right.dtype and bool((left == right).all())
