@@ -14,7 +14,10 @@ import numpy as np
 from properties.values import Float64, Recipe
 from reference import Conv2dParams
 
-DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+DTYPES: dict[str, np.dtype[Any]] = {
+    "float32": np.dtype(np.float32),
+    "float64": np.dtype(np.float64),
+}
 LAYOUTS = ("contiguous", "channels_last")
 OPERANDS = ("input", "weight", "bias", "grad_output")
 
@@ -59,7 +62,12 @@ class Tensor:
         """Axes from the slowest to the fastest in memory."""
         if self.layout == "contiguous":
             return tuple(range(len(self.shape)))
-        return (*range(len(self.shape) - 3), -2 % len(self.shape), -1 % len(self.shape), -3 % len(self.shape))
+        return (
+            *range(len(self.shape) - 3),
+            -2 % len(self.shape),
+            -1 % len(self.shape),
+            -3 % len(self.shape),
+        )
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -153,7 +161,7 @@ class Case:
         return taps * int(np.prod(self.output_shape, dtype=np.int64))
 
     def replace(self, **changes: Any) -> Case:
-        """Return a copy with some fields changed; `params` fields may be given by their own names."""
+        """Return a copy with some fields changed, those of `params` by their own names."""
         names = ("stride", "padding", "dilation", "groups", "padding_mode")
         inner = {name: changes.pop(name) for name in names if name in changes}
         if inner:
@@ -209,7 +217,9 @@ class Case:
             if value != getattr(plain, name):
                 parts.append(f"{name} {value}")
         if self.gradients and self.grad_output is not None:
-            layout = "" if self.grad_output.layout == "contiguous" else " (channels_last grad_output)"
+            layout = (
+                "" if self.grad_output.layout == "contiguous" else " (channels_last grad_output)"
+            )
             parts.append(f"gradients of {', '.join(self.gradients)}{layout}")
         return ", ".join(parts)
 

@@ -38,7 +38,7 @@ class MemoryExceeded(Exception):
 
 
 class Child:
-    """A worker process and its two pipes. `device` is "cpu", "cuda:1", ... as the caller sees it."""
+    """A worker process and its two pipes; `device` is the caller's name for it ("cuda:1")."""
 
     def __init__(self, device: str = "cpu", memory: int = 8 << 30) -> None:
         self.device, self.memory = device, memory
@@ -146,7 +146,9 @@ def _inside(device: str) -> tuple[str, dict[str, str]]:
     if kind != "cuda":
         return device, environment
     # An entry of the caller's own list (numbers, UUIDs or MIG names), never outside it.
-    visible = [v.strip() for v in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if v.strip()]
+    visible = [
+        v.strip() for v in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if v.strip()
+    ]
     place = int(index or 0)
     if visible:
         environment["CUDA_VISIBLE_DEVICES"] = visible[place] if place < len(visible) else "-1"

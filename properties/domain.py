@@ -84,7 +84,8 @@ class Domain:
         return " ".join(parts) or "everything that is generated"
 
 
-_ACTIVE: ContextVar[Domain] = ContextVar("conv2d_domain", default=Domain())
+EVERYTHING = Domain()
+_ACTIVE: ContextVar[Domain] = ContextVar("conv2d_domain", default=EVERYTHING)
 
 
 def active() -> Domain:

@@ -11,9 +11,7 @@ from reference import Arithmetic, Enclosure
 
 def expected(case: Case, arithmetic: Arithmetic) -> dict[str, Enclosure]:
     """Return the enclosure of the output and of each gradient asked for, by name."""
-    return {
-        name: enclose(case, name, arithmetic) for name in ("output", *case.gradients)
-    }
+    return {name: enclose(case, name, arithmetic) for name in ("output", *case.gradients)}
 
 
 def enclose(case: Case, name: str, arithmetic: Arithmetic) -> Enclosure:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,8 +23,6 @@ REPEATS = 5
 MAX_TRIES = 48
 
 
-
-
 def finish(error: BaseException, subject: Subject, name: str, directory: Path) -> v.Violation:
     """Return the violation to raise in place of whatever left the property."""
     found = _first_violation(error) or subject.search.violations[-1]
@@ -34,7 +31,7 @@ def finish(error: BaseException, subject: Subject, name: str, directory: Path) -
     repeats = _repeats(culprit, subject)
     if repeats == REPEATS and isinstance(culprit, v.ValueViolation):
         culprit = _plainer(culprit, subject)
-    if culprit is not found:
+    if isinstance(found, v.RelationViolation) and culprit is not found:
         culprit.facts = {"broken relation": found.title, **culprit.facts}
     if repeats < REPEATS:
         culprit.facts["repeats"] = f"{repeats} of {REPEATS} in fresh processes"
@@ -83,7 +80,7 @@ def _culprit(found: v.Violation, subject: Subject) -> v.Violation:
 
 
 def _repeats(violation: v.Violation, subject: Subject) -> int:
-    """Count the fresh processes, out of `REPEATS`, that show the violation; one is enough of all."""
+    """Count the fresh processes of `REPEATS` that show it; if the first does, all count."""
     count = 0
     for attempt in range(REPEATS):
         subject.runner.fresh()

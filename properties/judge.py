@@ -1,4 +1,4 @@
-"""The verdict: is every element inside its enclosure, and how much of the radius was used?"""
+"""The verdict: whether every element is inside its enclosure, and the share of the radius used."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ class Verdict:
         if self.ok:
             return
         allowed = f"the sum of their radii is {self.rad:.3g}" if self.rad else "both are exact"
-        title = f"{relation}: {self.observed!r} against {self.mid!r} at {list(self.index)}; {allowed}"
+        title = (
+            f"{relation}: {self.observed!r} against {self.mid!r} at {list(self.index)}; {allowed}"
+        )
         raise RelationViolation(title, case, _counts(self), check)
 
 

@@ -117,7 +117,7 @@ def _memory(case: Case) -> dict[str, str]:
 
 
 def _reads_as_channels_last(tensor: Tensor) -> bool:
-    """Tell whether torch may take the strides for channels_last, which one channel makes ambiguous."""
+    """Tell whether torch may take the strides for channels_last; one channel is ambiguous."""
     if len(tensor.shape) != 4:
         return False
     _, channels, height, width = tensor.shape
@@ -132,7 +132,5 @@ def _groups(case: Case) -> str:
 
 
 def _values(case: Case) -> str:
-    kinds = [
-        getattr(tensor.values, "kind", "explicit") for tensor in (case.input, case.weight)
-    ]
+    kinds = [getattr(tensor.values, "kind", "explicit") for tensor in (case.input, case.weight)]
     return " x ".join(kinds)

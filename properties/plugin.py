@@ -123,10 +123,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         return (yield)
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Nothing: the closing summary reads the reports that pytest keeps."""
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -135,17 +131,15 @@ def pytest_runtest_makereport(
     report = yield
     state = item.config.stash.get(STATE, None)
     if state is not None and call.excinfo is not None and report.failed:
-        text = state.text_of(call.excinfo.value)
-        if text is not None:
-            report.longrepr = text
+        report.longrepr = state.shown(item, call.excinfo) or report.longrepr
     return report
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
     """Print cases, time and share of the bound per property, and write report.json."""
     state = config.stash.get(STATE, None)
     if state is not None:
-        state.summary(terminalreporter)
+        state.summary(terminalreporter, int(exitstatus))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,223 +1,207 @@
-"""Kernel recovery: gradient descent on data made with a known kernel, through an implementation.
+"""Kernel recovery: the verdicts on an observed descent, on its steps, closed form and end.
 
-A `Training` is the whole exercise: integer data, so that its theory (`properties.recovery_theory`)
-is exact. `descend` has the worker carry it out and returns every iterate, as observed.
+The exercise is a `Training` (`properties.recovery_training`), the theory is exact
+(`properties.recovery_theory`), the radii are derived (`properties.recovery_enclosure`). Every
+`require_*` returns the largest share of what was allowed, or raises `TrainingViolation`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-import reference
-from properties import violations as v
-from properties.case import DTYPES, Case, Tensor
-from properties.observation import _raise_reported
-from properties.runner import Runner, encode
+from properties.case import Case
+from properties.judge import Verdict, judge
+from properties.recovery_enclosure import Steps, accumulated_radii, enclose_steps
+from properties.recovery_theory import Problem, columns
+from properties.recovery_training import Descent, Training, descend
+from properties.subject import Subject
 from properties.values import Float64
-from properties.wire import Header
+from properties.violations import TrainingViolation
+from reference import Arithmetic, Enclosure
 
-REDUCTIONS = ("sum", "mean")
-
-
-@dataclass(frozen=True)
-class Training:
-    """Least squares by gradient descent, from the case's weight and bias towards a known kernel.
-
-    case       input of shape (N, C, H, W), integers; the weight and bias that descent starts from
-    truth      the kernel that the targets are made with, integers, of the weight's shape
-    true_bias  its bias; present exactly when the case has one
-    lr         learning rate of torch.optim.SGD
-    steps      number of steps
-    momentum   momentum of torch.optim.SGD, 0 <= momentum < 1
-    reduction  the loss is the "sum" or the "mean" of the squared residuals of a batch
-    batches    (start, stop) of the samples of steps 0, 1, ..., repeated; empty: all samples
-    flipped    make the targets by true convolution, which flips the kernel
-    """
-
-    case: Case
-    truth: Tensor
-    true_bias: Tensor | None
-    lr: float
-    steps: int
-    momentum: float = 0.0
-    reduction: str = "sum"
-    batches: tuple[tuple[int, int], ...] = ()
-    flipped: bool = False
-
-    def __post_init__(self) -> None:
-        samples = self.case.input.shape[0]
-        if self.truth.shape != self.case.weight.shape:
-            raise ValueError(f"`truth` has shape {self.truth.shape}, not {self.case.weight.shape}")
-        if (self.true_bias is None) != (self.case.bias is None):
-            raise ValueError("`true_bias` goes with the case's bias: give both or neither")
-        if not (0 <= self.momentum < 1 and self.lr > 0 and self.steps > 0):
-            raise ValueError(f"`lr`={self.lr}, `momentum`={self.momentum}, `steps`={self.steps}")
-        if self.reduction not in REDUCTIONS:
-            raise ValueError(f"`reduction`={self.reduction!r} is not one of {REDUCTIONS}")
-        if any(not 0 <= start < stop <= samples for start, stop in self.batches):
-            raise ValueError(f"`batches`={self.batches} are not ranges of {samples} samples")
-
-    @property
-    def schedule(self) -> list[tuple[int, int]]:
-        """The samples (start, stop) of every step."""
-        batches = self.batches or ((0, self.case.input.shape[0]),)
-        return [batches[step % len(batches)] for step in range(self.steps)]
-
-    @property
-    def learnable(self) -> tuple[Float64, Float64 | None]:
-        """The weight and bias whose cross-correlation gives the targets."""
-        weight = self.truth.values.expand(self.truth.shape)
-        bias = self.true_bias
-        turned = np.ascontiguousarray(weight[..., ::-1, ::-1]) if self.flipped else weight
-        return turned, None if bias is None else bias.values.expand(bias.shape)
-
-    @cached_property
-    def target(self) -> Float64:
-        """The targets: integers that the case's dtype holds exactly."""
-        case, p = self.case, self.case.params
-        operation = reference.conv2d_flipped if self.flipped else reference.conv2d
-        weight = self.truth.values.expand(self.truth.shape)
-        bias = self.learnable[1]
-        x = case.arrays["input"]
-        options = (p.stride, p.padding, p.dilation, p.groups, p.padding_mode)
-        target = operation(x, weight, bias, *options)
-        size = reference.conv2d(np.abs(x), np.abs(weight), None, *options).max(initial=0.0)
-        integral = all(np.array_equal(a, np.rint(a)) for a in (x, weight, target))
-        limit = 1 / np.finfo(DTYPES[case.dtype]).eps
-        if not integral or size >= limit or np.abs(target).max(initial=0.0) >= limit:
-            raise ValueError("the data are not integers whose sums the dtype holds exactly")
-        return target
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain data that `from_json` reads back to an equal exercise."""
-        true_bias = None if self.true_bias is None else self.true_bias.to_json()
-        return {
-            "case": self.case.to_json(),
-            "truth": self.truth.to_json(),
-            "true_bias": true_bias,
-            "lr": self.lr.hex(),
-            "steps": self.steps,
-            "momentum": self.momentum.hex(),
-            "reduction": self.reduction,
-            "batches": [list(batch) for batch in self.batches],
-            "flipped": self.flipped,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Training:
-        """Return the exercise that `to_json` wrote; ValueError for anything else."""
-        try:
-            bias = data["true_bias"]
-            return cls(
-                Case.from_json(data["case"]),
-                Tensor.from_json(data["truth"]),
-                None if bias is None else Tensor.from_json(bias),
-                float.fromhex(data["lr"]),
-                int(data["steps"]),
-                float.fromhex(data["momentum"]),
-                str(data["reduction"]),
-                tuple((int(start), int(stop)) for start, stop in data["batches"]),
-                bool(data["flipped"]),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a training: {type(error).__name__} {error}") from error
-
-    @property
-    def check(self) -> dict[str, Any]:
-        """What a violation tells `replay`."""
-        return {"kind": "train", **self.to_json()}
-
-    def summary(self) -> str:
-        """Return the exercise in one line, without the case."""
-        parts = [f"{self.steps} steps of lr {self.lr!r}"]
-        parts += [f"momentum {self.momentum!r}"] if self.momentum else []
-        parts += [f"batches {list(self.batches)}"] if self.batches else ["full batch"]
-        flipped = ", targets by true convolution" if self.flipped else ""
-        return f"{', '.join(parts)}, {self.reduction} of squares{flipped}"
-
-    def __repr__(self) -> str:
-        values = (self.case.key, self.truth.to_json()["values"], self.true_bias)
-        return f"Training({self.case.summary()}; {self.summary()}; {values})"
+DIVERGED = 2.0**60  # an iterate beyond it starts no enclosure: squares of it would overflow
+OWN = 2.0**-50  # relative: the few float64 operations between bounds and comparison
 
 
 @dataclass(frozen=True, eq=False)
-class Descent:
-    """Observed iterates: leading axis 0..T. A velocity is torch's momentum buffer, 0 at first."""
+class Observed:
+    """A training, what was observed of it, and the arithmetic that it is held to."""
 
-    weight: Float64
-    bias: Float64 | None
-    weight_velocity: Float64 | None
-    bias_velocity: Float64 | None
+    training: Training
+    descent: Descent
+    arithmetic: Arithmetic
 
+    @cached_property
+    def problem(self) -> Problem:
+        """The theory of the training."""
+        return Problem(self.training)
 
-def descend(runner: Runner, training: Training) -> Descent:
-    """Let the worker train; raise the violation that its answer is, if it is one."""
-    case = training.case
-    request, buffers = encode(case.forward())
-    shape = case.output_shape
-    described = Tensor.of(training.target)
-    target = {"name": "target", "shape": shape, "strides": described.strides, "dtype": case.dtype}
-    request["tensors"].append(target)
-    request |= {
-        "request": "train",
-        "lr": training.lr,
-        "momentum": training.momentum,
-        "reduction": training.reduction,
-        "schedule": training.schedule,
-    }
-    data = training.target.astype(DTYPES[case.dtype]).tobytes()
-    expected = _shapes(training)
-    size = sum(math.prod(shape) for shape in expected) * DTYPES[case.dtype].itemsize
-    try:
-        reply, returned = runner.exchange(case, request, [*buffers, data], size)
-        _require_well_formed(case, reply)
-        return _decode(training, expected, returned)
-    except v.Violation as violation:
-        violation.check = training.check
-        violation.facts.setdefault("training", training.summary())
-        raise
+    @cached_property
+    def iterates(self) -> Float64:
+        """k_0..k_T as (T+1, groups, unknowns, channels)."""
+        return columns(self.descent.weight, self.descent.bias, self.training.case.params.groups)
 
+    @cached_property
+    def velocities(self) -> Float64 | None:
+        """v_0..v_T in the same form; None without momentum."""
+        descent, groups = self.descent, self.training.case.params.groups
+        if descent.weight_velocity is None:
+            return None
+        return columns(descent.weight_velocity, descent.bias_velocity, groups)
 
-def _shapes(training: Training) -> list[tuple[int, ...]]:
-    """Return the shapes of the buffers that an honest reply has."""
-    case, steps = training.case, training.steps
-    trained = [case.weight.shape] if case.bias is None else [case.weight.shape, case.bias.shape]
-    velocities = [(steps, *shape) for shape in trained] if training.momentum else []
-    return [(steps + 1, *shape) for shape in trained] + velocities
+    @cached_property
+    def steps(self) -> Steps:
+        """The enclosure of every step."""
+        return enclose_steps(self.problem, self.descent, self.arithmetic)
+
+    @cached_property
+    def radii(self) -> Float64:
+        """How far each iterate may be from the closed form."""
+        return accumulated_radii(self.problem, self.steps)
 
 
-def _require_well_formed(case: Case, reply: Header) -> None:
-    _raise_reported(case, reply)
-    changed = reply.get("changed")
-    if not isinstance(changed, list):
-        raise v.ReplyViolation("the worker's reply lacks what every reply has", case)
-    if changed:
-        title = f"training wrote to its {' and '.join(map(str, changed))}, or next to it"
-        raise v.MutationViolation(title, case)
+def observe(subject: Subject, training: Training) -> Observed:
+    """Have the implementation trained, and require that every step lies in its enclosure.
+
+    The other statements follow from the theory only where that holds.
+    """
+    subject.search.calls.append(training.case)
+    descent = descend(subject.runner, training)
+    arithmetic = subject.implementation.arithmetic(training.case.dtype)
+    observed = Observed(training, descent, arithmetic)
+    _require_start_and_range(observed)
+    subject.search.used = max(subject.search.used, require_steps(observed))
+    return observed
 
 
-def _decode(
-    training: Training, shapes: Sequence[tuple[int, ...]], buffers: Sequence[memoryview]
-) -> Descent:
-    dtype = DTYPES[training.case.dtype]
-    if [len(buffer) for buffer in buffers] != [math.prod(s) * dtype.itemsize for s in shapes]:
-        title = "the worker's buffers are not the iterates of this training"
-        raise v.ReplyViolation(title, training.case)
-    arrays: list[Float64 | None] = [
-        np.frombuffer(data, dtype=dtype).reshape(shape).astype(np.float64)
-        for data, shape in zip(buffers, shapes, strict=True)
-    ]
-    if training.case.bias is None:
-        arrays = [array for found in arrays for array in (found, None)]
-    if not training.momentum:
-        arrays += [None, None]
-    weight, bias, *velocities = arrays
-    assert weight is not None
-    first, second = (None if u is None else np.concatenate([u[:1] * 0, u]) for u in velocities)
-    return Descent(weight, bias, first, second)
+def recheck_training(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
+    """Train again as `check` says, from the case's weight and bias; require what always holds."""
+    training = replace(Training.from_json(check), case=case.forward())
+    require_closed_form(observe(subject, training))
+
+
+def require_steps(observed: Observed) -> float:
+    """Require k_{t+1}, and v_{t+1}, in the enclosure computed from k_t and v_t, for every t."""
+    kinds = [("", observed.iterates, observed.steps.iterates)]
+    if observed.velocities is not None and observed.steps.velocities is not None:
+        kinds.insert(0, ("velocity of ", observed.velocities, observed.steps.velocities))
+    used = 0.0
+    for prefix, values, enclosure in kinds:
+        verdict = judge(values[1:], enclosure)
+        used = max(used, verdict.used)
+        if not verdict.ok:
+            # The first step outside is the one that says what went wrong.
+            step = int(np.argmin(enclosure.contains(values[1:]).all((1, 2, 3))))
+            first = judge(values[step + 1], Enclosure(enclosure.mid[step], enclosure.rad[step]))
+            where = f"{prefix}{_name(observed, first.index)} after step {step + 1}"
+            oracle = "the step from the iterate observed before it; properties.recovery_enclosure"
+            raise _outside(observed, where, first, oracle)
+    return used
+
+
+def require_closed_form(observed: Observed) -> float:
+    """Require |k_t - closed form| <= accumulated radius, for every t."""
+    exact = observed.problem.closed_form()
+    verdict = judge(observed.iterates, Enclosure(exact, observed.radii + OWN * np.abs(exact)))
+    if not verdict.ok:
+        where = f"{_name(observed, verdict.index[1:])} after step {verdict.index[0]}"
+        oracle = "(I - 2c lr A^T A)^t e_0, exactly; radii of the steps, accumulated"
+        raise _outside(observed, where, verdict, oracle)
+    return verdict.used
+
+
+def require_near(observed: Observed, point: Float64, exact: Float64, what: str) -> float:
+    """Require ||k_T - point|| <= exact + ||accumulated radius||, in every channel."""
+    found, slack = norms(observed.iterates[-1] - point), norms(observed.radii[-1])
+    allowed = exact + slack + OWN * (norms(observed.iterates[0] - point) + norms(point))
+    verdict = judge(found, Enclosure(np.zeros_like(found), allowed))
+    if verdict.ok:
+        return verdict.used
+    where = verdict.index
+    title = (
+        f"{_channel(observed, where)} after step {observed.training.steps} is"
+        f" {verdict.observed:.6g} from {what}; {verdict.rad:.6g} is allowed,"
+        f" {exact[where]:.6g} in exact arithmetic and {slack[where]:.3g} of rounding"
+    )
+    raise _violation(observed, title, {"oracle": "contraction by the spectrum of A^T A"})
+
+
+def require_apart(observed: Observed, point: Float64, exact: Float64, what: str) -> float:
+    """Require ||k_T - point|| >= exact - ||accumulated radius||, in every channel."""
+    found, slack = norms(observed.iterates[-1] - point), norms(observed.radii[-1])
+    slack += OWN * (exact + norms(point))
+    missing = np.maximum(exact - found, 0.0)
+    verdict = judge(missing, Enclosure(np.zeros_like(missing), slack))
+    if verdict.ok:
+        return verdict.used
+    where = verdict.index
+    title = (
+        f"{_channel(observed, where)} after step {observed.training.steps} is"
+        f" {found[where]:.6g} from {what}; the part that no gradient sees keeps it"
+        f" {exact[where]:.6g} away, up to {slack[where]:.3g} of rounding"
+    )
+    raise _violation(observed, title, {"oracle": "projection of k_0 - k* on the null space of A"})
+
+
+def _require_start_and_range(observed: Observed) -> None:
+    """Require that descent started where it was told to, and stayed where squares are finite."""
+    start = judge(
+        observed.iterates[0],
+        Enclosure(observed.problem.start, np.zeros_like(observed.problem.start)),
+    )
+    if not start.ok:
+        where = f"{_name(observed, start.index)} before step 1"
+        raise _outside(observed, where, start, "the initial weight and bias, as they were sent")
+    for name, values in (("", observed.iterates), ("velocity of ", observed.velocities)):
+        if values is None:
+            continue
+        wild = np.argwhere(~(np.abs(values) < DIVERGED))
+        if wild.size:
+            step, *index = (int(i) for i in wild[0])
+            title = (
+                f"{name}{_name(observed, tuple(index))} after step {step} ="
+                f" {float(values[(step, *index)])!r}; no iterate of this training is so large"
+            )
+            raise _violation(observed, title, {"oracle": "the largest eigenvalue of A^T A"})
+
+
+def norms(array: Float64) -> Float64:
+    """Return the Euclidean length of every channel's column: (groups, channels)."""
+    lengths: Float64 = np.sqrt((array * array).sum(axis=-2))
+    return lengths
+
+
+def _channel(observed: Observed, index: tuple[int, ...]) -> str:
+    group, channel = index
+    per_group = observed.iterates.shape[-1]
+    return f"the kernel of output channel {group * per_group + channel}"
+
+
+def _name(observed: Observed, index: tuple[int, ...]) -> str:
+    """Return "weight[o, c, u, v]" or "bias[o]" for (group, unknown, channel)."""
+    group, unknown, channel = index
+    shape = observed.training.case.weight.shape
+    out = group * observed.iterates.shape[-1] + channel
+    if unknown == int(np.prod(shape[1:])):
+        return f"bias[{out}]"
+    return f"weight{[out, *(int(i) for i in np.unravel_index(unknown, shape[1:]))]}"
+
+
+def _outside(observed: Observed, where: str, verdict: Verdict, oracle: str) -> TrainingViolation:
+    low, high = verdict.mid - verdict.rad, verdict.mid + verdict.rad
+    rule = f"lies outside [{low!r}, {high!r}]"
+    if verdict.rad:
+        rule += f" ({verdict.used:.3g} x the allowed radius {verdict.rad:.3g})"
+    facts = {"outside": f"{verdict.outside} of {verdict.size} numbers", "oracle": oracle}
+    return _violation(observed, f"{where} = {verdict.observed!r} {rule}", facts)
+
+
+def _violation(observed: Observed, title: str, facts: dict[str, str]) -> TrainingViolation:
+    training = observed.training
+    facts = {**facts, "training": training.summary()}
+    return TrainingViolation(title, training.case, facts, training.check)

@@ -47,7 +47,8 @@ def eliminate(matrix: Integers) -> tuple[Integers, list[int], int]:
 
     The rows beyond len(pivots), the rank, are zero.
     """
-    rows, pivots, divisor = matrix.copy(), [], 1
+    rows, divisor = matrix.copy(), 1
+    pivots: list[int] = []
     for column in range(rows.shape[1]):
         top = len(pivots)
         found = [row for row in range(top, rows.shape[0]) if rows[row, column]]

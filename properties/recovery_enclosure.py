@@ -27,8 +27,8 @@ import numpy as np
 
 import reference
 from properties.case import DTYPES
-from properties.recovery import Descent
 from properties.recovery_theory import Problem, columns
+from properties.recovery_training import Descent
 from properties.values import Float64
 from reference import Arithmetic, Enclosure, gamma
 from reference.enclosure import direct_radius

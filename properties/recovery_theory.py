@@ -22,7 +22,6 @@ import numpy as np
 
 import reference
 from properties.case import Case
-from properties.recovery import Training
 from properties.recovery_algebra import (
     Integers,
     as_integers,
@@ -32,6 +31,7 @@ from properties.recovery_algebra import (
     quotient,
     rank,
 )
+from properties.recovery_training import Training
 from properties.values import Float64
 
 RATE_BITS = 8  # of a learning rate: exact in float32, and short in exact arithmetic

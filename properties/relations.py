@@ -7,6 +7,7 @@ oracle says that is. Sums of balls carry sums of radii, and the float64 rounding
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +23,9 @@ def exactly(values: Float64) -> Enclosure:
     return Enclosure(values, np.zeros(values.shape))
 
 
-def take(ball: Enclosure, index: object) -> Enclosure:
+def take(ball: Enclosure, index: Any) -> Enclosure:
     """Return the elements that a NumPy index picks."""
-    return Enclosure(ball.mid[index], ball.rad[index])  # type: ignore[index]
+    return Enclosure(ball.mid[index], ball.rad[index])
 
 
 def add(left: Enclosure, right: Enclosure) -> Enclosure:
@@ -79,7 +80,7 @@ def true_convolution(case: Case) -> Float64:
     p, weight = case.params, case.arrays["weight"]
     x = case.arrays["input"]
     x = x if x.ndim == 4 else x[None]
-    batch, channels, height, width = x.shape
+    batch, _, height, width = x.shape
     out_channels, shared, kh, kw = weight.shape
     dh, dw = p.dilation
     full = np.zeros((batch, out_channels, height + dh * (kh - 1), width + dw * (kw - 1)))

@@ -44,7 +44,7 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
                 title = "the same call gives other bits when it is made again"
                 raise v.NondeterminismViolation(title, case, check=check)
     else:
-        # More than once: what depends on history (a stale buffer, a late write) needs a second call.
+        # What depends on history (a stale buffer, a late write) needs a second call.
         for _ in range(TIMES):
             subject.check(case)
 
@@ -62,7 +62,7 @@ def _recheck_scaling(subject: Subject, case: Case, power: int) -> None:
 
 
 def replay(path: Path) -> tuple[int, str]:
-    """Run a `case.json` in a fresh process: (status, text) with FIXED 0, FAILED 1, CANNOT RUN HERE 5."""
+    """Run a `case.json` in a fresh process; return FIXED, FAILED or CANNOT_RUN, and its text."""
     try:
         data = json.loads(path.read_text())
         case, check = Case.from_json(data["case"]), dict(data["check"])

@@ -6,8 +6,8 @@ Exit status 1 while the defect is there, 0 when it is gone, 2 when the script it
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from pprint import pformat
 from string import Template
 from typing import Any
 
@@ -68,9 +68,7 @@ def _docstring(violation: Violation) -> str:
 
 
 def _literal(value: Any) -> str:
-    """Return Python source for plain data, wrapped by json and made Python's again."""
-    text = json.dumps(value, indent=1)
-    return text.replace("null", "None").replace("true", "True").replace("false", "False")
+    return pformat(value, width=100, compact=True, sort_dicts=False)
 
 
 def _written(case: Case, name: str, tensor: Tensor) -> dict[str, Any]:

@@ -95,7 +95,7 @@ class Runner:
             self.hangs += 1
             if self.hangs > 1:
                 raise
-        # The machine may have been busy: the first hang is believed when a fresh process repeats it.
+        # The machine may be busy: the first hang is believed when a fresh process repeats it.
         self.start()
         reply = self._ask(case, request, buffers, max_payload, CONFIRM_FACTOR * limit)
         self.hangs = 0

@@ -36,8 +36,9 @@ class Search:
     hangs: int = 0
     seconds: float = 0.0
     calls: list[Case] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     remembered: dict[str, Violation] = field(default_factory=dict)
-    _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     @property
     def digest(self) -> str:
@@ -87,6 +88,7 @@ class Search:
             "used": self.used,
             "digest": self.digest,
             "known": dict(self.known),
+            "notes": self.notes,
             "class_not_declared": self.unclassed,
         }
 

@@ -12,9 +12,15 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from _pytest._code.code import (
+    ReprEntryNative,
+    ReprExceptionInfo,
+    ReprFileLocation,
+    ReprTraceback,
+)
 
 from properties import known, summary
-from properties.child import CannotStart, Spares
+from properties.child import CannotStart, Child, Spares
 from properties.domain import Domain, OutOfDomain, activated
 from properties.finish import finish
 from properties.implementation import DEFAULTS, Implementation
@@ -55,6 +61,8 @@ class Session:
         self.targets = [Implementation(*pair) for pair in told["targets"]] if told else []
         self.facts: dict[str, Facts] = told.get("facts", {})
         if not told:
+            # An earlier run's report must not speak for this one.
+            report_path(config).unlink(missing_ok=True)
             self._probe()
 
     def _seed(self) -> int:
@@ -66,9 +74,11 @@ class Session:
     def _probe(self) -> None:
         """Ask one short-lived child what exists, and load every implementation once."""
         try:
-            child = self.spares.take("cpu", 0)
-            child.end()
-            present = [str(name) for name in child.facts["devices"]]
+            child = Child("cpu")
+            try:
+                present = [str(name) for name in child.greet()["devices"]]
+            finally:
+                child.end()
             devices = resolve_devices(self.config.getoption("--conv2d-device"), present)
             named = self.config.getoption("--conv2d-impl") or list(DEFAULTS)
             self.targets = [Implementation(n, device) for device in devices for n in named]
@@ -100,7 +110,7 @@ class Session:
 
         @pytest.fixture(scope="session", params=self.targets, ids=ids)
         def conv2d(request: pytest.FixtureRequest) -> Subject:
-            """The implementation under test, in its child process."""
+            """Return the implementation under test, in its child process."""
             return self.subject(request.param)
 
         module = ModuleType("conv2d_fixtures")
@@ -121,7 +131,7 @@ class Session:
         return self.subjects[key]
 
     def prepare(self, items: list[pytest.Item]) -> None:
-        """Give each property its settings and seed, and put its search between it and Hypothesis."""
+        """Give each property its settings, its seed, and its search."""
         self.items_left = max(1, len(items))
         for item in items:
             test = getattr(item, "obj", None)
@@ -145,7 +155,7 @@ class Session:
             record["skipped"] = f"outside the domain: {outside}"
             pytest.skip(record["skipped"])
         except BaseException as error:
-            if not search.remembered:
+            if not search.remembered and not isinstance(error, Violation):
                 raise
             violation = finish(error, subject, item.originalname, self.directory)
             record["violation"] = violation.record
@@ -154,7 +164,7 @@ class Session:
             self.items_left = max(1, self.items_left - 1)
             record |= search.record()
             item.user_properties.append(("conv2d", record))
-        if search.cases == 0 and "skipped" not in record:
+        if search.cases == 0 and hasattr(item.obj, "hypothesis") and "skipped" not in record:
             pytest.fail("the property saw no case: nothing was verified", pytrace=False)
 
     def _deadline(self) -> float | None:
@@ -169,13 +179,21 @@ class Session:
         """Where cases and scripts are written."""
         return report_path(self.config).parent
 
-    def text_of(self, error: BaseException) -> str | None:
-        """Return the text of a violation, None for any other failure."""
-        return str(error) if isinstance(error, Violation) else None
+    def shown(self, item: pytest.Item, info: pytest.ExceptionInfo[BaseException]) -> Any:
+        """Return what pytest shows of a violation: its text; None for any other failure.
 
-    def summary(self, reporter: Any) -> None:
+        In the form that survives xdist and gives the one-line summary its line.
+        """
+        if not isinstance(info.value, Violation):
+            return None
+        entry = ReprEntryNative([f"{info.value}\n"])
+        first = str(info.value).splitlines()[0]
+        crash = ReprFileLocation(str(item.path), item.reportinfo()[1] or 0, first)
+        return ReprExceptionInfo(ReprTraceback([entry], None, style="native"), crash)
+
+    def summary(self, reporter: Any, exit_status: int) -> None:
         """Print the closing summary and write report.json."""
-        summary.close(self, reporter)
+        summary.close(self, reporter, exit_status)
 
     def close(self) -> None:
         """End every child."""

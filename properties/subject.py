@@ -63,7 +63,7 @@ class Subject:
         return seconds
 
     def run(self, case: Case) -> Observation:
-        """Make the call; shape, dtype, device, aliasing and mutation are checked, values are not."""
+        """Make the call; check all that a call owes except its values."""
         self.search.calls.append(case)
         return self.runner.run(case)
 
@@ -98,7 +98,7 @@ class Subject:
         right: Enclosure,
         check: Mapping[str, object] | None = None,
     ) -> None:
-        """Require two balls of one true value to meet: at radius 0 that is equality, bit for bit."""
+        """Require two balls of one true value to meet; at radius 0, bit for bit."""
         verdict = judge(left.mid, Enclosure(right.mid, left.rad + right.rad))
         self._note(verdict)
         verdict.require_relation(case, relation, check)

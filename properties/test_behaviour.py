@@ -1,4 +1,4 @@
-"""What a call owes its caller besides the value: inputs left alone, memory of its own, same bits."""
+"""What a call owes besides the value: inputs left alone, memory of its own, the same bits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from properties.violations import NondeterminismViolation
 
 @given(case=cases())
 def test_inputs_are_unchanged(conv2d: Subject, case: Case) -> None:
-    """No byte of input, weight, bias or grad_output differs after the call, nor any next to them."""
+    """No byte of input, weight, bias or grad_output is another after the call, nor any beside."""
     conv2d.run(case)
 
 

@@ -26,15 +26,11 @@ def padded_first(case: Case) -> Case:
     """Return the same convolution with the padding written into the input."""
     pads = case.params.pads(case.weight.shape[-2:])
     padded = reference.pad(case.arrays["input"], pads, case.params.padding_mode)
-    return case.replace(
-        input=Tensor.of(padded, case.input.layout), padding=0, padding_mode="zeros"
-    )
+    return case.replace(input=Tensor.of(padded, case.input.layout), padding=0, padding_mode="zeros")
 
 
 @given(
-    case=cases(
-        padding=PADDED, padding_mode=("zeros",), passes=FORWARD, derived={"padding": "0"}
-    )
+    case=cases(padding=PADDED, padding_mode=("zeros",), passes=FORWARD, derived={"padding": "0"})
 )
 def test_padding_is_pad_then_valid(conv2d: Subject, case: Case) -> None:
     """conv2d(x, padding=p) = conv2d(zeros round x, padding=0)."""
@@ -51,7 +47,7 @@ def test_padding_is_pad_then_valid(conv2d: Subject, case: Case) -> None:
     )
 )
 def test_padding_modes_pad_as_defined(conv2d: Subject, case: Case) -> None:
-    """Conv2d(padding_mode=m)(x) = conv2d(x padded by m, padding=0), for reflect, replicate, circular.
+    """Conv2d(padding_mode=m)(x) = conv2d(x padded by m, padding=0): reflect, replicate, circular.
 
     Where the total is odd ('same' with an even kernel) the extra row and column go to the end.
     """

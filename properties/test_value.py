@@ -40,7 +40,7 @@ def test_integers_are_exact(conv2d: Subject, case: Case) -> None:
 
 @given(case=cases())
 def test_output_has_the_defined_shape_dtype_and_device(conv2d: Subject, case: Case) -> None:
-    """y is (N, Cout, OH, OW) with OH = floor((H + pads - dilation * (KH - 1) - 1) / stride) + 1.
+    """The output is (N, Cout, OH, OW), OH = floor((H + pads - dilation (KH - 1) - 1) / stride) + 1.
 
     Output and gradients have the dtype and the device of the operands, gradients their shape.
     """

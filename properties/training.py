@@ -20,11 +20,15 @@ HELD = ("input", "target")
 def train(
     executor: Executor, request: Header, buffers: Sequence[memoryview]
 ) -> tuple[Header, list[bytes]]:
-    """Carry out `request["steps"]` steps of gradient descent from the weight and bias received.
+    """Descend from the weight and bias received, one step per entry of `request["schedule"]`.
 
     The buffers returned hold, for the weight and then for the bias, the iterates 0..T back to back;
-    with momentum, the velocities after steps 1..T follow in the same order.
+    with momentum, the velocities after steps 1..T follow in the same order. A request `prepare`
+    only has torch.optim import what it needs, which takes seconds the first time.
     """
+    if request.get("prepare"):
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0).zero_grad()
+        return {}, []
     operands = {
         spec["name"]: Operand(spec, data, executor.device)
         for spec, data in zip(request["tensors"], buffers, strict=True)
@@ -53,7 +57,8 @@ def _descend(executor: Executor, request: Header, tensors: Named) -> list[bytes]
     for start, stop in request["schedule"]:
         optimizer.zero_grad()
         output = layer(tensors["input"][start:stop])
-        _loss(output, tensors["target"][start:stop], request["reduction"]).backward()
+        loss = _loss(output, tensors["target"][start:stop], request["reduction"])
+        torch.autograd.backward(loss)
         optimizer.step()
         for index, tensor in enumerate(trained):
             iterates[index].append(_read(tensor))

@@ -103,7 +103,8 @@ def verify(
 
 def run_pytest(arguments: Sequence[str], stream: bool = False) -> tuple[int, str]:
     """Run the properties under pytest in a child; return its exit status and output."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"}
+    # Inside another pytest run its variables would speak of that run.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     paths = [str(PACKAGE.parent), str(Path.cwd()), *(p for p in sys.path if p)]
     environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     with tempfile.TemporaryDirectory() as empty:

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 from properties.case import Case
 
-
 ORDER = ("outside", "implementation", "case", "oracle", "repeats", "reproduce")
 
 
@@ -160,8 +159,14 @@ class TrainingViolation(Violation):
     kind = "training"
 
 
+def _last_words(log: str) -> str:
+    """Return faulthandler's stack where there is one, else the last line."""
+    frames = [line.strip() for line in log.splitlines() if line.lstrip().startswith('File "')]
+    return "\n".join(frames[:3]) if frames else log.splitlines()[-1]
+
+
 def _indent(text: str) -> str:
-    return text.replace("\n", "\n" + " " * 18)
+    return text.replace("\n", "\n" + 18 * " ")
 
 
 KINDS: dict[str, type[Violation]] = {cls.kind: cls for cls in Violation.__subclasses__()}
@@ -169,7 +174,7 @@ KINDS: dict[str, type[Violation]] = {cls.kind: cls for cls in Violation.__subcla
 
 def died(case: Case, status: int, log: str) -> Violation:
     """Return the violation for a process that ended with this exit status during the call."""
-    facts = {"worker's output": log.splitlines()[-1]} if log else {}
+    facts = {"worker said": _last_words(log)} if log else {}
     if status < 0:
         try:
             name = signal.Signals(-status).name

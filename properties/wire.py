@@ -98,9 +98,7 @@ def _read(
     return data
 
 
-def _wait(
-    fd: int, event: int, deadline: float | None, watch: Callable[[], None] | None
-) -> None:
+def _wait(fd: int, event: int, deadline: float | None, watch: Callable[[], None] | None) -> None:
     poll = select.poll()
     poll.register(fd, event)
     while True:

@@ -98,7 +98,7 @@ def _facts(device: str) -> Header:
 def _cuda_facts(device: str) -> Header:
     import torch
 
-    cudnn = torch.backends.cudnn
+    cudnn: Any = torch.backends.cudnn
     cudnn.conv.fp32_precision = "ieee"
     cudnn.deterministic, cudnn.benchmark = True, False
     return {

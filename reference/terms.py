@@ -27,9 +27,9 @@ def forward_terms(x: FloatArray, w: FloatArray, geometry: Geometry) -> Array:
 def input_terms(w: FloatArray, gy: FloatArray, geometry: Geometry) -> Array:
     """Return the number of nonzero products of each element of the input's gradient."""
     if not (w.all() and gy.all()):
-        hit = scatter(_indicator(w), _indicator(gy), geometry)
-        return fold_array(hit, geometry.pads, geometry.padding_mode)
-    hits = []
+        padded = scatter(_indicator(w), _indicator(gy), geometry)
+        return fold_array(padded, geometry.pads, geometry.padding_mode)
+    hits: list[Array] = []
     for axis in (0, 1):
         sources = geometry.sources(axis)
         hits.append(np.bincount(sources[sources >= 0], minlength=geometry.size[axis]))
@@ -43,7 +43,8 @@ def weight_terms(x: FloatArray, gy: FloatArray, geometry: Geometry) -> Array:
     if not (x.all() and gy.all()):
         return accumulate(_indicator(x), _indicator(gy), geometry)
     rows, columns = ((geometry.sources(axis) >= 0).sum(0) for axis in (0, 1))
-    return np.multiply.outer(geometry.batch * rows, columns)
+    counts: Array = geometry.batch * np.multiply.outer(rows, columns)
+    return counts
 
 
 def _indicator(array: FloatArray) -> FloatArray:

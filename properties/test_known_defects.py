@@ -1,0 +1,27 @@
+"""The known defects of stock torch, each run once in a process of its own."""
+
+from __future__ import annotations
+
+from properties.case import Case
+from properties.replay import recheck
+from properties.subject import Subject
+from properties.violations import Violation
+
+
+def test_known_defects_are_as_recorded(conv2d: Subject) -> None:
+    """Each known defect of this build still shows on its own case, or is reported as FIXED.
+
+    A violation of another kind than the recorded one is a new defect and fails.
+    """
+    for defect in conv2d.defects:
+        conv2d.runner.fresh()
+        conv2d.search.cases += 1
+        try:
+            recheck(conv2d, Case.from_json(defect.case), {"kind": "call"})
+        except Violation as violation:
+            if violation.kind != defect.kind:
+                raise
+            conv2d.search.notes.append(f"known defect {defect.id} is there: {violation.title}")
+        else:
+            conv2d.search.notes.append(f"known defect {defect.id} is FIXED, or not on this CPU")
+    conv2d.runner.fresh()
