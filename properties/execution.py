@@ -211,7 +211,8 @@ def _span(tensor: torch.Tensor) -> tuple[int, int]:
 
 def _read(tensor: torch.Tensor) -> bytes:
     """Return the elements in row-major order, as they lie in memory now."""
-    plain = tensor.detach().cpu().contiguous()
+    # A lazy conjugate or negation would be read as if it were not there.
+    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
     if plain.numel() == 0:
         return b""
     return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.itemsize)

@@ -53,15 +53,18 @@ def observe(case: Case, device: str, reply: Header, buffers: Sequence[memoryview
     """Turn a reply into an `Observation`, or raise the violation that it shows."""
     _raise_reported(case, reply)
     try:
-        entries = {name: dict(reply["returned"][name]) for name in expected_shapes(case)}
-        changed, aliases = list(reply["changed"]), list(reply["aliases"])
+        returned = {str(name): dict(entry) for name, entry in reply["returned"].items()}
+        changed = [_plain(name) for name in reply["changed"]]
+        aliases = [_plain(name) for name in reply["aliases"]]
         seconds = float(reply["seconds"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise v.ReplyViolation("the worker's reply lacks what every reply has", case) from error
     if changed:
-        title = f"the call wrote to its {' and '.join(map(str, changed))}, or next to it"
+        title = f"the call wrote to its {' and '.join(changed)}, or next to it"
         raise v.MutationViolation(title, case)
+    entries = {}
     for name, shape in expected_shapes(case).items():
+        entries[name] = returned.get(name, {})
         _require_form(case, name, entries[name], shape, device.partition(":")[0])
     if aliases:
         raise v.AliasViolation(f"the output shares memory with {' and '.join(aliases)}", case)
@@ -79,9 +82,14 @@ def _raise_reported(case: Case, reply: Header) -> None:
     }
     for key, (cls, prefix) in kinds.items():
         if key in reply:
-            text = str(reply[key])
-            facts = {"traceback": str(reply["trace"])} if "trace" in reply else {}
-            raise cls(f"{prefix} {text.splitlines()[0]}", case, facts)
+            text = _plain(reply[key])
+            facts = {"traceback": _plain(reply["trace"])} if "trace" in reply else {}
+            raise cls(f"{prefix} {text.partition(chr(10))[0]}", case, facts)
+
+
+def _plain(text: object) -> str:
+    """Return text that every terminal and file can take; a worker may send lone surrogates."""
+    return str(text).encode("utf-8", "backslashreplace").decode()
 
 
 def _require_form(
@@ -89,16 +97,18 @@ def _require_form(
 ) -> None:
     what = "the output" if name == "output" else f"the gradient of {name}"
     if "shape" not in entry:
-        title = f"{what} is a {entry.get('type')}, not a plain strided torch.Tensor"
+        kind = _plain(entry.get("type", "missing"))
+        title = f"{what} is a {kind}, not a plain strided torch.Tensor"
         raise v.TypeViolation(title, case)
     if entry.get("shape") != list(shape):
         got = tuple(entry["shape"]) if isinstance(entry["shape"], list) else entry["shape"]
-        raise v.ShapeViolation(f"{what} has shape {got}; the definition gives {shape}", case)
+        title = f"{what} has shape {_plain(got)}; the definition gives {shape}"
+        raise v.ShapeViolation(title, case)
     if entry.get("dtype") != case.dtype:
-        title = f"{what} has dtype {entry.get('dtype')}; the operands have {case.dtype}"
+        title = f"{what} has dtype {_plain(entry.get('dtype'))}; the operands have {case.dtype}"
         raise v.DtypeViolation(title, case)
     if entry.get("device") != device:
-        title = f"{what} lies on {entry.get('device')}; the operands lie on {device}"
+        title = f"{what} lies on {_plain(entry.get('device'))}; the operands lie on {device}"
         raise v.DeviceViolation(title, case)
 
 

@@ -80,7 +80,11 @@ class Runner:
             # Only waiting tells which call writes late; from now on every call waits.
             self._settle = SETTLE
             self.run(previous)
-        return observe(case, self.implementation.device, reply, data)
+        try:
+            return observe(case, self.implementation.device, reply, data)
+        except v.ReplyViolation:
+            self.stop()  # the pipe may hold more of the same
+            raise
 
     def exchange(
         self, case: Case, request: Header, buffers: Sequence[Buffer], max_payload: int

@@ -71,7 +71,7 @@ def receive(
     try:
         header = json.loads(bytes(_read(fd, header_size, deadline, watch)))
         sizes = [int(size) for size in header["buffers"]]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise WireError("the header of the reply is not the JSON object it must be") from error
     if min(sizes, default=0) < 0 or sum(sizes) != payload_size:
         raise WireError("the buffers of the reply do not add up to its payload")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -22,6 +24,11 @@ NUMPY_MODES: dict[str, Any] = {"reflect": "reflect", "replicate": "edge", "circu
 
 few = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 many = settings(few, max_examples=150)
+
+
+def refused(message: str) -> pytest.RaisesExc[ValueError]:
+    """Return a context that expects a ValueError whose whole text is the message."""
+    return pytest.raises(ValueError, match=f"^{re.escape(message)}$")
 
 
 @dataclass(frozen=True)
@@ -112,15 +119,17 @@ def problems(
     kernel, dilation = draw(st.tuples(small, small)), draw(st.tuples(small, small))
     padding = draw(st.sampled_from(["valid", "same"]) | st.tuples(*[st.integers(0, 3)] * 2))
     stride = (1, 1) if padding == "same" else draw(st.tuples(small, small))
-    arguments = {
+    groups = draw(small)
+    mode = draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"]))
+    arguments: dict[str, Any] = {
         "stride": stride,
         "padding": padding,
         "dilation": dilation,
-        "groups": draw(small),
-        "padding_mode": draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"])),
+        "groups": groups,
+        "padding_mode": mode,
     }
     pads = Conv2dParams(**arguments).pads(kernel)
-    least = {"zeros": 0, "replicate": 0, "circular": 0, "reflect": 1}[arguments["padding_mode"]]
+    least = 1 if mode == "reflect" else 0
     size = []
     for axis in (0, 1):
         outputs = draw(st.integers(1, max_output))
@@ -129,7 +138,6 @@ def problems(
         size.append(max(padded - sum(pads[axis]), max(pads[axis]) + least, 1))
     batch = draw(st.sampled_from([(), *((n,) for n in range(max_batch + 1))]))
     inner, outer = draw(st.integers(1, 2)), draw(st.integers(1, 2))
-    groups = arguments["groups"]
     return Problem(
         (*batch, groups * inner, *size),
         (groups * outer, inner, *kernel),

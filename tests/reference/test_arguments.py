@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import reference
+from tests.reference.problems import refused
 
 X = np.arange(16.0).reshape(1, 4, 4) - 7
 K = np.array([[[[1.0, -2.0], [0.5, 4.0]]]])
@@ -88,7 +89,7 @@ def test_other_containers_are_read_through_array() -> None:
 REFUSED: list[tuple[Any, str]] = [
     (X != 0, "`input` has dtype bool"),
     (X + 0j, "`input` has dtype complex128"),
-    (X.astype(np.longdouble), "`input` has dtype longdouble"),
+    (X.astype(np.longdouble), f"`input` has dtype {np.dtype(np.longdouble).name}"),
     (X.astype(object), "`input` has dtype object"),
     (torch.from_numpy(X) != 0, "`input` has dtype bool"),
     (torch.from_numpy(X + 0j), "`input` has dtype complex128"),
@@ -99,22 +100,19 @@ REFUSED: list[tuple[Any, str]] = [
 def test_other_kinds_are_refused(value: Any, message: str) -> None:
     """Bool, complex and extended types are refused by name."""
     rule = " instead of a floating-point type of at most 64 bits or an integer type"
-    with pytest.raises(ValueError) as caught:
+    with refused(message + rule):
         reference.conv2d(value, K)
-    assert caught.value.args[0].replace("float128", "longdouble") == message + rule
 
 
 @pytest.mark.parametrize("value", [[[1.0], [1.0, 2.0]], torch.zeros(1, 4, 4, device="meta")])
 def test_unreadable_values_are_refused(value: Any) -> None:
     """A ragged list and a tensor without storage are named."""
-    with pytest.raises(ValueError, match="^`input` cannot be read as an array: "):
+    with pytest.raises(ValueError, match=r"^`input` cannot be read as an array: "):
         reference.conv2d(value, K)
 
 
 def test_typed_kinds_do_not_mix() -> None:
     """Integer and floating arrays do not mix, as in torch; two floating types do."""
-    with pytest.raises(ValueError) as caught:
+    with refused("`input` has dtype int32, but `weight` has dtype float32"):
         reference.conv2d(X.astype(np.int32), torch.tensor(K, dtype=torch.float32))
-    message = "`input` has dtype int32, but `weight` has dtype float32"
-    assert caught.value.args == (message,)
     np.testing.assert_array_equal(reference.conv2d(X.astype(np.float32), K), Y)

@@ -159,6 +159,13 @@ def test_exactness_ends_where_the_precision_does(arithmetic: Arithmetic, p: int)
     assert _radius([half / 2, 0.5], [1, -1], half / 2, arithmetic) > 0
 
 
+def test_the_oracles_own_error_is_included() -> None:
+    """In float64 the midpoint errs like the kernel, and the radius holds both errors."""
+    magnitude = 0.1 * 0.3 + 0.7 * 0.9
+    expected = float(gamma(2, FLOAT64.u) + gamma(3, FLOAT64.u)) * magnitude
+    assert _radius([0.1, 0.7], [0.3, 0.9], 0, FLOAT64) == pytest.approx(expected, rel=1e-9)
+
+
 def test_exactness_needs_normal_terms() -> None:
     """Terms below the smallest normal number are not taken to be exact: they may be flushed."""
     assert _radius([2.0**-63], [2.0**-63], 2.0**-126) == 0

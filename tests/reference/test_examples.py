@@ -40,8 +40,8 @@ def test_planes(x: object, k: object, y: object) -> None:
 def test_several_input_channels() -> None:
     """The channels' correlations are added."""
     assert reference.conv2d(MULTI_X, MULTI_K[None])[0].tolist() == MULTI_Y[0]
-    planes = zip(MULTI_X, MULTI_K, strict=True)
-    assert sum(reference.corr2d(x, k) for x, k in planes).tolist() == MULTI_Y[0]
+    planes = [reference.corr2d(x, k) for x, k in zip(MULTI_X, MULTI_K, strict=True)]
+    assert (planes[0] + planes[1]).tolist() == MULTI_Y[0]
 
 
 def test_several_output_channels() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from reference import FLOAT64, columns
 from tests.reference.problems import Problem, few, many, problems
 
 
-def _outputs(problem: Problem) -> list[tuple[object, object]]:
+def _outputs(problem: Problem) -> list[tuple[Any, Any]]:
     p, a = problem, problem.arguments
     x, w = p.input_shape, p.weight_shape
     return [
@@ -92,7 +93,10 @@ def test_flipped_is_the_full_index_sum(problem: Problem) -> None:
     if p.params.padding_mode != "zeros" or p.params.padding == "same":
         p = Problem(p.input_shape, p.weight_shape, {"groups": p.params.groups}, p.seed, p.values)
     kernel = p.weight_shape[2:]
-    arguments = {"groups": p.params.groups, "padding": (kernel[0] - 1, kernel[1] - 1)}
+    arguments: dict[str, Any] = {
+        "groups": p.params.groups,
+        "padding": (kernel[0] - 1, kernel[1] - 1),
+    }
     y = reference.conv2d_flipped(p.x, p.w, p.b, **arguments)
     images = p.x.reshape(-1, *p.input_shape[-3:])
     full = np.zeros((len(images), *y.shape[-3:])) + p.b[:, None, None]
@@ -185,7 +189,7 @@ def test_inputs_are_never_written() -> None:
         array.setflags(write=False)
     before = problem.x.copy()
     for fast, _ in _outputs(problem):
-        assert np.isfinite(fast).all()  # type: ignore[call-overload]
+        assert np.isfinite(fast).all()
     reference.enclose_conv2d(problem.x, problem.w, problem.b, arithmetic=FLOAT64)
     np.testing.assert_array_equal(problem.x, before)
 
@@ -198,3 +202,25 @@ def test_results_own_their_memory() -> None:
     for result in results:
         assert not np.shares_memory(result, x)
         assert not np.shares_memory(result, w)
+
+
+def test_a_nan_pixel_reaches_its_receptive_set_only() -> None:
+    """A NaN pixel makes exactly those outputs NaN whose kernel covers it, in every form."""
+    x, w = np.ones((2, 1, 5, 5)), np.ones((1, 1, 3, 3))
+    x[1, 0, 1, 2] = np.nan
+    expected = np.zeros((2, 1, 5, 5), bool)
+    expected[1, 0, 0:3, 1:4] = True
+    for form in (reference.conv2d, reference.conv2d_loops, reference.conv2d_flipped):
+        np.testing.assert_array_equal(np.isnan(form(x, w, padding=1)), expected)
+
+
+def test_an_infinite_weight_reaches_what_its_tap_reads_only() -> None:
+    """In the gradient of the input no product with an inserted or padded zero appears."""
+    w, gy = np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2))
+    w[0, 0, 0, 1] = np.inf
+    expected = np.zeros((1, 1, 4, 4), bool)
+    expected[0, 0, ::2, 1::2] = True
+    for form in (reference.conv2d_input, reference.conv2d_input_loops):
+        gx = form((1, 1, 4, 4), w, gy, stride=2)
+        np.testing.assert_array_equal(np.isinf(gx), expected)
+        assert not np.isnan(gx).any()

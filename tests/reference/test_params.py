@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reference import Conv2dParams, output_size, pad, receptive_field
 from reference.padding import fold_array, pad_array
-from tests.reference.problems import NUMPY_MODES, Problem, few, many, problems
+from tests.reference.problems import NUMPY_MODES, Problem, few, many, problems, refused
 
 # Said once per process, about speed, by the first 'same' with an even kernel.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
@@ -22,7 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even k
 
 def test_parameters_are_normalised() -> None:
     """Integers become pairs, NumPy integers become ints, strings stay; equal calls are equal."""
-    params = Conv2dParams(np.int64(2), [1, np.int32(3)], 2, np.uint8(4))  # type: ignore[arg-type]
+    odd: list[Any] = [np.int64(2), [1, np.int32(3)], 2, np.uint8(4)]
+    params = Conv2dParams(*odd)
     assert params == Conv2dParams((2, 2), (1, 3), (2, 2), 4, "zeros")
     assert hash(params) == hash(Conv2dParams((2, 2), (1, 3), (2, 2), 4))
     assert (params.stride, params.padding, params.dilation) == ((2, 2), (1, 3), (2, 2))
@@ -119,17 +120,26 @@ def test_pad_refusals() -> None:
             x,
             ((2, 0), (0, 0)),
             "reflect",
-            "`pads`=((2, 0), (0, 0)) must be less than the input size",
+            "`pads`=((2, 0), (0, 0)) must be less than the input size (2, 3)",
         ),
-        (x, ((0, 0), (0, 4)), "circular", "`pads`=((0, 0), (0, 4)) must be at most the input size"),
+        (
+            x,
+            ((0, 0), (0, 4)),
+            "circular",
+            "`pads`=((0, 0), (0, 4)) must be at most the input size (2, 3)",
+        ),
         (x, ((0, -1), (0, 0)), "zeros", "`pads`=(0, -1) must be at least 0"),
-        (x, ((0, 0), (0, 0)), "wrap", "`mode`='wrap' is not one of"),
+        (
+            x,
+            ((0, 0), (0, 0)),
+            "wrap",
+            "`mode`='wrap' is not one of ('zeros', 'reflect', 'replicate', 'circular')",
+        ),
         (x[0, 0, 0], ((0, 0), (0, 0)), "zeros", "`input` of shape (3,) is not (..., H, W)"),
     ]
     for value, pads, mode, message in cases:
-        with pytest.raises(ValueError) as caught:
+        with refused(message):
             pad(value, pads, mode)
-        assert str(caught.value).startswith(message)
 
 
 def test_receptive_field_of_two_layers() -> None:
@@ -148,7 +158,7 @@ def test_receptive_field_reads_modules_and_mappings() -> None:
     mappings = [{"kernel_size": 5, "padding": 2}, {"kernel_size": 2, "stride": 2}, (5, 5)]
     assert receptive_field(modules) == receptive_field(mappings)
     assert receptive_field(modules) == ((14, 14), (2, 2), (-2, -2))
-    with pytest.raises(ValueError, match="`layers` has .*'strides'"):
+    with pytest.raises(ValueError, match=r"`layers` has .*'strides'"):
         receptive_field([{"kernel_size": 2, "strides": 2}])
 
 
@@ -172,9 +182,9 @@ def test_receptive_field_is_where_the_gradient_is(layers: list[dict[str, int]]) 
     x = torch.ones(1, 1, 40, 40, requires_grad=True)
     y = x
     for layer in layers:
-        rest = {name: layer[name] for name in ("stride", "padding", "dilation")}
+        rest: dict[str, Any] = {name: layer[name] for name in ("stride", "padding", "dilation")}
         kernel = torch.ones(1, 1, layer["kernel_size"], layer["kernel_size"])
-        y = torch.nn.functional.conv2d(y, kernel, **rest)  # type: ignore[arg-type]
+        y = torch.nn.functional.conv2d(y, kernel, **rest)
     field = receptive_field(layers)
     for i in (0, y.shape[2] - 1):
         (gradient,) = torch.autograd.grad(y[0, 0, i, i], x, retain_graph=True)

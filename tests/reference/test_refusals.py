@@ -1,4 +1,4 @@
-"""What nn.Conv2d refuses, the oracle refuses with a message that names the argument and the rule."""
+"""What nn.Conv2d refuses, the oracle refuses, naming the argument and the rule."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import reference
+from tests.reference.problems import refused
 
 OUTPUT = (1, 1, 3, 3)
 
@@ -139,9 +140,8 @@ FORWARD: list[Callable[..., Any]] = [
 def test_every_form_refuses_with_the_same_message(refusal: Refusal) -> None:
     """The definition, the fast forms and the enclosure raise one ValueError, word for word."""
     for form in FORWARD:
-        with pytest.raises(ValueError) as caught:
+        with refused(refusal.message):
             form(*refusal.arrays(), **refusal.arguments)
-        assert caught.value.args == (refusal.message,)
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
@@ -150,14 +150,20 @@ def test_torch_refuses_the_same_call(refusal: Refusal) -> None:
     """No refusal is the oracle's own: torch raises for the same arguments."""
     x, w, b = (None if a is None else torch.from_numpy(a) for a in refusal.arrays())
     arguments = dict(refusal.arguments)
+
+    def by_module() -> Any:
+        outputs, channels, *kernel = refusal.weight
+        size = kernel[0], kernel[1]
+        module = torch.nn.Conv2d(channels, outputs, size, dtype=torch.float64, **arguments)
+        return module(x)
+
+    def by_function() -> Any:
+        conv2d: Any = torch.nn.functional.conv2d
+        return conv2d(x, w, b, **arguments)
+
+    call = by_module if "padding_mode" in arguments else by_function
     with pytest.raises((RuntimeError, ValueError, TypeError)):
-        if "padding_mode" in arguments:
-            channels, *kernel = refusal.weight[1:]
-            torch.nn.Conv2d(
-                channels, refusal.weight[0], tuple(kernel), dtype=torch.float64, **arguments
-            )(x)
-        else:
-            torch.nn.functional.conv2d(x, w, b, **arguments)  # type: ignore[arg-type]
+        call()
 
 
 @pytest.mark.parametrize(
@@ -176,9 +182,8 @@ def test_gradients_check_their_sizes(
 ) -> None:
     """grad_output must have the shape of the output, and a size must be a shape."""
     for form in (reference.conv2d_input, reference.conv2d_input_loops):
-        with pytest.raises(ValueError) as caught:
+        with refused(message):
             form(size, np.zeros((1, 1, 3, 3)), np.zeros(grad_shape))
-        assert caught.value.args == (message,)
 
 
 @pytest.mark.parametrize(
@@ -194,9 +199,8 @@ def test_weight_gradients_check_their_sizes(
 ) -> None:
     """The same for the gradient with respect to the weight."""
     for form in (reference.conv2d_weight, reference.conv2d_weight_loops):
-        with pytest.raises(ValueError) as caught:
+        with refused(message):
             form(np.zeros((1, 1, 5, 5)), size, np.zeros(grad_shape))
-        assert caught.value.args == (message,)
 
 
 def test_refusals_of_the_special_forms() -> None:
@@ -219,9 +223,8 @@ def test_refusals_of_the_special_forms() -> None:
         ),
     ]
     for call, message in cases:
-        with pytest.raises(ValueError) as caught:
+        with refused(message):
             call()
-        assert caught.value.args == (message,)
 
 
 def test_what_does_not_fit_memory_is_refused_before_allocation() -> None:
@@ -255,9 +258,9 @@ def test_what_does_not_fit_memory_is_refused_before_allocation() -> None:
 def test_memory_refusal_in_full() -> None:
     """The message names the argument, its shape, the need and the machine's memory."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
-    with pytest.raises(ValueError) as caught:
-        reference.conv2d_bias(np.broadcast_to(np.float64(1), (1, 1, 2**25, 2**25)))
-    assert str(caught.value) == (
+    message = (
         "`grad_output` of shape (1, 1, 33554432, 33554432) needs 9.01e+06 GB, but this machine has"
         f" {memory:.3g} GB"
     )
+    with refused(message):
+        reference.conv2d_bias(np.broadcast_to(np.float64(1), (1, 1, 2**25, 2**25)))
