@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from properties.case import Case
-    from properties.verify import Report, verify
+    from properties.verification import Report, verify
 
 __all__ = ["Case", "Report", "verify"]
 
 _HOMES = {
     "Case": "properties.case",
-    "Report": "properties.verify",
-    "verify": "properties.verify",
+    "Report": "properties.verification",
+    "verify": "properties.verification",
 }
 
 
@@ -26,4 +26,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'properties' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value

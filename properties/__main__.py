@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from properties.replay import CANNOT_RUN, FAILED, replay
-from properties.verify import verify
+from properties.verification import verify
 
 
 def parser() -> argparse.ArgumentParser:

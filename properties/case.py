@@ -71,11 +71,12 @@ class Tensor:
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Strides in elements, as torch computes them (an extent of 0 counts as 1)."""
+        """Strides in elements, as torch computes them: an extent of 0 counts as 1 if contiguous."""
         strides, step = [0] * len(self.shape), 1
+        least = 1 if self.layout == "contiguous" else 0
         for axis in reversed(self.order):
             strides[axis] = step
-            step *= max(self.shape[axis], 1)
+            step *= max(self.shape[axis], least)
         return tuple(strides)
 
     def to_json(self) -> dict[str, Any]:
@@ -121,6 +122,9 @@ class Case:
             raise ValueError(f"`dtype`={self.dtype!r} is not one of {', '.join(DTYPES)}")
         if bool(self.gradients) != (self.grad_output is not None):
             raise ValueError("`grad_output` goes with `gradients`: give both or neither")
+        names = ("input", "weight", "bias")
+        if self.gradients != tuple(name for name in names if name in self.gradients):
+            raise ValueError(f"`gradients`={self.gradients!r} is not a subset of {names}, in order")
         if "bias" in self.gradients and self.bias is None:
             raise ValueError("`gradients` names bias, but there is none")
 
@@ -204,7 +208,7 @@ class Case:
             )
             gradients = tuple(data["gradients"])
             return cls(params=params, dtype=data["dtype"], gradients=gradients, **tensors)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"not a case: {type(error).__name__} {error}") from error
 
     def summary(self) -> str:

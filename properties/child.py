@@ -91,7 +91,7 @@ class Child:
         deadline = time.monotonic() + limit
         frame = pack({**header, "id": self._requests}, buffers)
         send(self._write, frame, deadline)
-        reply, data = receive(self._read, max_payload, deadline, self._watch_memory)
+        reply, data = receive(self._read, max_payload, deadline, self._watch)
         if reply.get("id") != self._requests:
             raise WireError(f"the reply answers request {reply.get('id')!r}, not {self._requests}")
         return reply, data
@@ -111,7 +111,7 @@ class Child:
         self._log.close()
         return status
 
-    def status(self, patience: float = 1.0) -> int | None:
+    def status(self, patience: float = 3.0) -> int | None:
         """Return the exit status if the child ends by itself within `patience` seconds."""
         try:
             return self.process.wait(patience)
@@ -126,7 +126,9 @@ class Child:
         self._log.seek(max(0, size - TAIL))
         return self._log.read().decode(errors="replace").strip()
 
-    def _watch_memory(self) -> None:
+    def _watch(self) -> None:
+        if self.process.poll() is not None:
+            raise ChannelClosed  # a process that it forked may keep the pipe open
         if not self.memory:
             return
         try:
@@ -158,9 +160,13 @@ def _inside(device: str) -> tuple[str, dict[str, str]]:
 
 
 class Spares:
-    """Keeps one child per device starting up, so that a replacement costs little."""
+    """Keeps one child per device starting up, so that a replacement costs little.
 
-    def __init__(self) -> None:
+    With `ahead` False none is started before it is asked for.
+    """
+
+    def __init__(self, ahead: bool = True) -> None:
+        self._ahead = ahead
         self._waiting: dict[tuple[str, int], Child] = {}
 
     def take(self, device: str, memory: int) -> Child:
@@ -171,7 +177,8 @@ class Spares:
         except (ChannelClosed, ChannelTimeout, WireError) as error:
             child.end()
             raise CannotStart(device, child.log_tail()) from error
-        self._waiting[device, memory] = Child(device, memory)
+        if self._ahead:
+            self._waiting[device, memory] = Child(device, memory)
         return child
 
     def close(self) -> None:

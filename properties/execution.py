@@ -157,14 +157,15 @@ class Executor:
         data: list[bytes] = []
         for name, value in results.items():
             entry: Header = {"type": type(value).__name__}
-            if type(value) is torch.Tensor and value.layout is torch.strided:
+            if _is_plain(value):
                 entry |= {
                     "shape": list(value.shape),
                     "dtype": str(value.dtype).removeprefix("torch."),
                     "device": value.device.type,
                     "strides": list(value.stride()),
                 }
-                if value.dtype in DTYPES.values() and value.numel() * value.itemsize <= limit:
+                fits = value.numel() * value.itemsize <= limit
+                if value.device.type != "meta" and value.dtype in DTYPES.values() and fits:
                     entry["buffer"] = len(data)
                     data.append(_read(value))
                     if name == "output":
@@ -174,7 +175,7 @@ class Executor:
 
     def _aliases(self, output: Any, operands: dict[str, Operand]) -> list[str]:
         """Name what shares memory with the output: operands, or "an earlier output"."""
-        if type(output) is not torch.Tensor or output.numel() == 0:
+        if not _is_plain(output) or output.device.type == "meta" or output.numel() == 0:
             return []
         low, high = _span(output)
         spans = [(name, operand.span()) for name, operand in operands.items()]
@@ -182,11 +183,14 @@ class Executor:
         return sorted({name for name, (start, end) in spans if low < end and start < high})
 
     def _previous_was_written(self) -> bool:
-        return bool(self.held) and _read(self.held[-1][0]) != self.held[-1][1]
+        if not self.held or _read(self.held[-1][0]) == self.held[-1][1]:
+            return False
+        self.held.pop()  # told once
+        return True
 
     def describe(self, error: BaseException) -> Header:
         """Return the reply for a call that raised."""
-        text = f"{type(error).__name__}: {error}"[:2000]
+        text = "".join(traceback.format_exception_only(error)).strip()[:2000]
         if isinstance(error, NotImplementedError):
             return {"declined": text}
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
@@ -198,6 +202,17 @@ class Executor:
         except Exception as lost:
             return {"device_lost": f"{text}; then {type(lost).__name__}: {lost}"[:2000]}
         return reply
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether this is a strided torch.Tensor, no subclass, that lies inside its storage."""
+    if type(value) is not torch.Tensor or value.layout is not torch.strided:
+        return False
+    if value.numel() == 0 or value.device.type == "meta":
+        return True
+    span = sum((n - 1) * step for n, step in zip(value.shape, value.stride(), strict=True))
+    end = (value.storage_offset() + span + 1) * value.itemsize
+    return end <= value.untyped_storage().nbytes()
 
 
 def _address(memory: bytearray) -> int:

@@ -14,9 +14,9 @@ from properties.implementation import Implementation
 from properties.values import Float64
 from reference import Enclosure, gamma
 
-# max over all-ones operands of |A^T| (|G| |g| |G^T| * |B^T| |d| |B|) |A| for F(6x6, 3x3) with the
-# points 0, +-1, +-2, +-1/2: the largest growth of any Winograd tile in use.
-KAPPA = 4579.0
+# max over all-ones operands of |A^T| (|G| |g| |G^T| * |B^T| |d| |B|) |A| for F(4x4, 5x5) with the
+# points 0, +-1, +-2, +-1/2: the largest growth of the Winograd tiles in use; F(6x6, 3x3) has 4579.
+KAPPA = 7531.0
 # Roundings along one term: two per nonzero of a row of A, B and G, and the channel sum.
 STEPS = 38
 

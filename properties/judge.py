@@ -65,10 +65,10 @@ def judge(observed: Float64, enclosure: Enclosure) -> Verdict:
     if observed.size == 0:
         return Verdict(0.0, (), 0.0, 0.0, 0.0, 0, 0)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        error = np.abs(observed - mid)
-        share = np.where(error == 0.0, 0.0, error / rad)
-    # NaN: either the observed value is one, or inf met inf; neither is inside.
-    share = np.where(np.isnan(share), np.inf, share)
+        error = np.where(observed == mid, 0.0, np.abs(observed - mid))
+        # An infinite radius claims nothing, so nothing of it is used.
+        share = np.where((error == 0.0) | (rad == np.inf), 0.0, error / rad)
+    share = np.where(np.isnan(error), np.inf, share)  # a NaN is never inside
     worst = int(np.argmax(share))
     # Among equals at infinity the largest error says more than the first one.
     if np.isinf(share.flat[worst]):

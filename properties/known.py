@@ -24,6 +24,11 @@ class Avoidance:
     min_height: int = 1
     min_width: int = 1
 
+    def joined(self, other: Avoidance) -> Avoidance:
+        """Return what leaves both regions."""
+        height = max(self.min_height, other.min_height)
+        return Avoidance(height, max(self.min_width, other.min_width))
+
 
 @dataclass(frozen=True)
 class KnownDefect:
@@ -76,10 +81,12 @@ def activated(defects: Sequence[KnownDefect]) -> Iterator[None]:
 
 def avoiding(assemble: Callable[[Avoidance], Case]) -> Case:
     """Return the assembled call, changed as little as leaves every active region."""
-    case = assemble(Avoidance())
+    avoid = Avoidance()
+    case = assemble(avoid)
     for defect in _ACTIVE.get():
         if defect.avoid is not None and defect.covers(case):
-            case = assemble(defect.avoid)
+            avoid = avoid.joined(defect.avoid)
+            case = assemble(avoid)
     return case
 
 

@@ -64,7 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
     profile = config.getoption(PROFILE_OPTION, None) or ""
     if profile.startswith(PREFIX):
         # Before Hypothesis' own plugin loads the profile by name.
-        importlib.import_module("properties.profiles").register()
+        profiles = importlib.import_module("properties.profiles")
+        profiles.register()
+        if profile not in profiles.PROFILES:
+            known = ", ".join(profiles.PROFILES)
+            raise pytest.UsageError(f"conv2d-properties: profile {profile!r} is not one of {known}")
     if not _asked_for(config) or config.option.help or config.option.version:
         return
     session = importlib.import_module("properties.session")

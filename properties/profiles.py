@@ -7,10 +7,12 @@ are never touched. They name every field that Hypothesis' own `ci` profile would
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 DEFAULT = "conv2d-gate"
@@ -62,3 +64,25 @@ def register() -> None:
 def seed_of(name: str, base: int) -> int:
     """Return the seed of one property: a function of its name and of the run's seed alone."""
     return crc32(f"{name}:{base}".encode() if base else name.encode())
+
+
+def prepare(test: Any, profile: Profile, base: int) -> None:
+    """Give a property its settings and its seed, and put a search between it and Hypothesis.
+
+    The search is that of the `Subject` which the property gets as `conv2d`. Does nothing the
+    second time, since the items of all implementations share one function.
+    """
+    if hasattr(test, "conv2d_prepared"):
+        return
+    inner = test.hypothesis.inner_test
+
+    @wraps(inner)
+    def searched(*args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
+        drawn = {name: value for name, value in kwargs.items() if name != "conv2d"}
+        kwargs["conv2d"].trial(drawn, lambda: inner(*args, **kwargs))
+
+    test.hypothesis.inner_test = searched
+    profile.settings()(test)
+    seed(seed_of(test.__name__, base))(test)
+    test.conv2d_prepared = True

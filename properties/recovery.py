@@ -16,25 +16,29 @@ import numpy as np
 
 from properties.case import Case
 from properties.judge import Verdict, judge
+from properties.recovery_descent import Descent, descend
 from properties.recovery_enclosure import Steps, accumulated_radii, enclose_steps
 from properties.recovery_theory import Problem, columns
-from properties.recovery_training import Descent, Training, descend
+from properties.recovery_training import Training
 from properties.subject import Subject
 from properties.values import Float64
 from properties.violations import TrainingViolation
 from reference import Arithmetic, Enclosure
 
-DIVERGED = 2.0**60  # an iterate beyond it starts no enclosure: squares of it would overflow
 OWN = 2.0**-50  # relative: the few float64 operations between bounds and comparison
 
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """A training, what was observed of it, and the arithmetic that it is held to."""
+    """A training, what was observed of it, and the arithmetic that it is held to.
+
+    `fast` says that the device's convolutions meet only the bound of fast algorithms.
+    """
 
     training: Training
     descent: Descent
     arithmetic: Arithmetic
+    fast: bool = False
 
     @cached_property
     def problem(self) -> Problem:
@@ -57,7 +61,7 @@ class Observed:
     @cached_property
     def steps(self) -> Steps:
         """The enclosure of every step."""
-        return enclose_steps(self.problem, self.descent, self.arithmetic)
+        return enclose_steps(self.problem, self.descent.bounded(), self.arithmetic, self.fast)
 
     @cached_property
     def radii(self) -> Float64:
@@ -74,8 +78,17 @@ def observe(subject: Subject, training: Training) -> Observed:
     descent = descend(subject.runner, training)
     arithmetic = subject.implementation.arithmetic(training.case.dtype)
     observed = Observed(training, descent, arithmetic)
-    _require_start_and_range(observed)
-    subject.search.used = max(subject.search.used, require_steps(observed))
+    _require_start(observed)
+    try:
+        used = require_steps(observed)
+    except TrainingViolation:
+        if subject.implementation.device == "cpu" or training.case.dtype != "float32":
+            raise
+        observed = replace(observed, fast=True)
+        require_steps(observed)
+        subject.search.unclassed += 1
+        return observed
+    subject.search.used = max(subject.search.used, used)
     return observed
 
 
@@ -148,8 +161,8 @@ def require_apart(observed: Observed, point: Float64, exact: Float64, what: str)
     raise _violation(observed, title, {"oracle": "projection of k_0 - k* on the null space of A"})
 
 
-def _require_start_and_range(observed: Observed) -> None:
-    """Require that descent started where it was told to, and stayed where squares are finite."""
+def _require_start(observed: Observed) -> None:
+    """Require that descent started where it was told to."""
     start = judge(
         observed.iterates[0],
         Enclosure(observed.problem.start, np.zeros_like(observed.problem.start)),
@@ -157,17 +170,6 @@ def _require_start_and_range(observed: Observed) -> None:
     if not start.ok:
         where = f"{_name(observed, start.index)} before step 1"
         raise _outside(observed, where, start, "the initial weight and bias, as they were sent")
-    for name, values in (("", observed.iterates), ("velocity of ", observed.velocities)):
-        if values is None:
-            continue
-        wild = np.argwhere(~(np.abs(values) < DIVERGED))
-        if wild.size:
-            step, *index = (int(i) for i in wild[0])
-            title = (
-                f"{name}{_name(observed, tuple(index))} after step {step} ="
-                f" {float(values[(step, *index)])!r}; no iterate of this training is so large"
-            )
-            raise _violation(observed, title, {"oracle": "the largest eigenvalue of A^T A"})
 
 
 def norms(array: Float64) -> Float64:
@@ -194,9 +196,10 @@ def _name(observed: Observed, index: tuple[int, ...]) -> str:
 
 def _outside(observed: Observed, where: str, verdict: Verdict, oracle: str) -> TrainingViolation:
     low, high = verdict.mid - verdict.rad, verdict.mid + verdict.rad
-    rule = f"lies outside [{low!r}, {high!r}]"
+    rule = f"is not {verdict.mid!r}, the exact value"
     if verdict.rad:
-        rule += f" ({verdict.used:.3g} x the allowed radius {verdict.rad:.3g})"
+        times = f"{verdict.used:.3g} x the allowed radius {verdict.rad:.3g}"
+        rule = f"lies outside [{low!r}, {high!r}] ({times})"
     facts = {"outside": f"{verdict.outside} of {verdict.size} numbers", "oracle": oracle}
     return _violation(observed, f"{where} = {verdict.observed!r} {rule}", facts)
 

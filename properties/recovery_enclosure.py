@@ -27,8 +27,9 @@ import numpy as np
 
 import reference
 from properties.case import DTYPES
+from properties.fastclass import KAPPA, STEPS
+from properties.recovery_descent import Descent
 from properties.recovery_theory import Problem, columns
-from properties.recovery_training import Descent
 from properties.values import Float64
 from reference import Arithmetic, Enclosure, gamma
 from reference.enclosure import direct_radius
@@ -46,13 +47,18 @@ class Steps:
     velocities: Enclosure | None
 
 
-def enclose_steps(problem: Problem, descent: Descent, arithmetic: Arithmetic) -> Steps:
-    """Return what each step may lead to from the iterate observed before it."""
+def enclose_steps(
+    problem: Problem, descent: Descent, arithmetic: Arithmetic, fast: bool = False
+) -> Steps:
+    """Return what each step may lead to from the iterate observed before it.
+
+    With `fast` the two convolutions are held to the bound of fast algorithms only.
+    """
     training, groups = problem.training, problem.training.case.params.groups
     lr, mu = training.lr, training.momentum
     u, eta = _elementwise(training.case.dtype)
     k = columns(descent.weight, descent.bias, groups)
-    gradient = enclose_gradients(problem, descent, arithmetic)
+    gradient = enclose_gradients(problem, descent, arithmetic, fast)
     if descent.weight_velocity is None:
         moved, spread = gradient.mid, gradient.rad
         velocities = None
@@ -70,7 +76,9 @@ def enclose_steps(problem: Problem, descent: Descent, arithmetic: Arithmetic) ->
     return Steps(Enclosure(mid, rad * INFLATION), velocities)
 
 
-def enclose_gradients(problem: Problem, descent: Descent, arithmetic: Arithmetic) -> Enclosure:
+def enclose_gradients(
+    problem: Problem, descent: Descent, arithmetic: Arithmetic, fast: bool = False
+) -> Enclosure:
     """Return the gradients at the iterates 0..T-1, of the batches of the steps 1..T.
 
     The T iterates go through the oracle as T times as many output channels.
@@ -87,6 +95,8 @@ def enclose_gradients(problem: Problem, descent: Descent, arithmetic: Arithmetic
     weight = _stack(descent.weight[:-1], p.groups)
     bias = None if descent.bias is None else _stack(descent.bias[:-1], p.groups)
     out = reference.enclose_conv2d(x, weight, bias, **options, arithmetic=arithmetic)
+    if fast:
+        out = Enclosure(out.mid, out.rad + fast_radius(weight.shape[1], x, weight))
     g, reach = _loss_gradients(problem, out)
 
     def by_weight(left: Float64, right: Float64) -> Float64:
@@ -96,6 +106,8 @@ def enclose_gradients(problem: Problem, descent: Descent, arithmetic: Arithmetic
     largest = np.abs(g) + reach
     products = by_weight(np.not_equal(x, 0) * 1.0, np.not_equal(largest, 0) * 1.0)
     rad = direct_radius(products, 0, by_weight(np.abs(x), largest), arithmetic)
+    if fast:
+        rad += fast_radius(case.output_positions, x, largest)
     weights = by_weight(x, g), (rad + by_weight(np.abs(x), reach)) * INFLATION
     if bias is None:
         mid, rad = (columns(_unstack(a, steps, p.groups), None, p.groups) for a in weights)
@@ -108,6 +120,12 @@ def enclose_gradients(problem: Problem, descent: Descent, arithmetic: Arithmetic
         for w, b in zip(weights, biases, strict=True)
     )
     return Enclosure(mid, rad)
+
+
+def fast_radius(terms: int, left: Float64, right: Float64) -> float:
+    """Return the normwise radius of Winograd and its like (`properties.fastclass`), in float32."""
+    largest = float(np.abs(left).max(initial=0.0) * np.abs(right).max(initial=0.0))
+    return float(gamma(STEPS + terms, 2.0**-24)) * KAPPA * terms * largest
 
 
 def _loss_gradients(problem: Problem, out: Enclosure) -> tuple[Float64, Float64]:

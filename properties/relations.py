@@ -55,7 +55,7 @@ def split(values: Float64) -> tuple[Float64, Float64]:
     """Return two arrays without common zeros whose exact sum is `values`.
 
     The first is 0.75 * values rounded to 6 bits: a multiple of every element's last place, so
-    that the rest is representable wherever the element is.
+    that the rest is representable wherever the element is a normal number.
     """
     significand, exponent = np.frexp(0.75 * values)
     first = np.ldexp(np.rint(significand * 64.0), exponent - 6)

@@ -11,7 +11,7 @@ import numpy as np
 
 from properties import violations as v
 from properties.case import Case, Tensor
-from properties.child import CannotStart
+from properties.child import CannotStart, Spares
 from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.relations import exactly
@@ -43,6 +43,8 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
             if subject.run(case).raw != first.raw:
                 title = "the same call gives other bits when it is made again"
                 raise v.NondeterminismViolation(title, case, check=check)
+    elif kind != "call":
+        raise ValueError(f"`kind`={kind!r} is not a check that this version knows")
     else:
         # What depends on history (a stale buffer, a late write) needs a second call.
         for _ in range(TIMES):
@@ -70,10 +72,10 @@ def replay(path: Path) -> tuple[int, str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         return CANNOT_RUN, f"CANNOT RUN HERE {path}: {type(error).__name__}: {error}"
     try:
-        with Runner(target) as runner:
+        with Runner(target, Spares(ahead=False)) as runner:
             runner.start()
             recheck(Subject(target, runner, Domain()), case, check)
-    except (CannotStart, NotLoadable) as error:
+    except (CannotStart, NotLoadable, ValueError, KeyError, TypeError) as error:
         return CANNOT_RUN, f"CANNOT RUN HERE {path}: {error}"
     except v.Violation as violation:
         return FAILED, f"FAILED {path}\n{violation}"

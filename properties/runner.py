@@ -76,14 +76,14 @@ class Runner:
         request |= {"request": "run", "limit": payload_limit(case), "settle": self._settle}
         previous, self._previous = self._previous, case
         reply, data = self.exchange(case, request, buffers, payload_limit(case))
-        if reply.get("late") and previous is not None and not self._settle:
-            # Only waiting tells which call writes late; from now on every call waits.
-            self._settle = SETTLE
-            self.run(previous)
+        if reply.get("late") and previous is not None:
+            self.stop()
+            self._settle = SETTLE  # from now on every call waits before it looks
+            raise v.LateWriteViolation("the output changed after the call had returned", previous)
         try:
             return observe(case, self.implementation.device, reply, data)
-        except v.ReplyViolation:
-            self.stop()  # the pipe may hold more of the same
+        except (v.ReplyViolation, v.LateWriteViolation):
+            self.stop()  # the pipe may hold more of the same; the writer may go on
             raise
 
     def exchange(
@@ -154,6 +154,11 @@ class Runner:
         self._previous = None
         if child is not None:
             child.end()
+
+    def release(self) -> Child | None:
+        """Give the worker up without ending it; the caller answers for it from now on."""
+        child, self._child = self._child, None
+        return child
 
     def close(self) -> None:
         """End the worker and, if they are this runner's own, the spare ones."""

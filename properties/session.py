@@ -25,7 +25,7 @@ from properties.domain import Domain, OutOfDomain, activated
 from properties.finish import finish
 from properties.implementation import DEFAULTS, Implementation
 from properties.plugin import FACTS_KEY, PROFILE_OPTION, report_path
-from properties.profiles import DEFAULT, PROFILES, Profile, seed_of
+from properties.profiles import DEFAULT, PROFILES, Profile, prepare
 from properties.runner import NotLoadable, Runner
 from properties.search import BudgetSpent, Search
 from properties.subject import Subject
@@ -47,7 +47,7 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.began = time.monotonic()
+        self.began: float | None = None  # of the first item: probing and loading take no budget
         name = str(config.getoption(PROFILE_OPTION, None) or "")
         self.profile: Profile = PROFILES.get(name, PROFILES[DEFAULT])
         self.domain = Domain.parse(config.getoption("--conv2d-only") or ())
@@ -135,13 +135,14 @@ class Session:
         self.items_left = max(1, len(items))
         for item in items:
             test = getattr(item, "obj", None)
-            if not hasattr(test, "hypothesis") or hasattr(test, "conv2d_prepared"):
+            if not hasattr(test, "hypothesis"):
                 continue
-            _prepare(test, self.profile, self.seed)
+            prepare(test, self.profile, self.seed)
 
     @contextmanager
     def item(self, item: pytest.Function, subject: Subject) -> Iterator[None]:
         """Run one item: its search, its domain, its known defects, and the record of it."""
+        self.began = self.began or time.monotonic()
         search = subject.search = Search(
             deadline=self._deadline(), shrink_seconds=subject.shrink_seconds(self.profile)
         )
@@ -165,10 +166,12 @@ class Session:
             record |= search.record()
             item.user_properties.append(("conv2d", record))
         if search.cases == 0 and hasattr(item.obj, "hypothesis") and "skipped" not in record:
-            pytest.fail("the property saw no case: nothing was verified", pytrace=False)
+            raise pytest.fail.Exception(
+                "the property saw no case: nothing was verified", pytrace=False
+            ) from None
 
     def _deadline(self) -> float | None:
-        if self.seconds is None:
+        if self.seconds is None or self.began is None:
             return None
         workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
         left = self.began + self.seconds - time.monotonic()
@@ -215,22 +218,3 @@ def resolve_devices(asked: list[str] | None, present: list[str]) -> list[str]:
             raise ValueError(f"device {name!r} is not there; present: {', '.join(present)}")
         devices += [d for d in (present if name == "all" else [name]) if d not in devices]
     return devices
-
-
-def _prepare(test: Any, profile: Profile, base: int) -> None:
-    from functools import wraps
-
-    from hypothesis import seed
-
-    inner = test.hypothesis.inner_test
-
-    @wraps(inner)
-    def searched(*args: Any, **kwargs: Any) -> None:
-        __tracebackhide__ = True
-        drawn = {name: value for name, value in kwargs.items() if name != "conv2d"}
-        kwargs["conv2d"].trial(drawn, lambda: inner(*args, **kwargs))
-
-    test.hypothesis.inner_test = searched
-    profile.settings()(test)
-    seed(seed_of(test.__name__, base))(test)
-    test.conv2d_prepared = True

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for calls: valid by construction, boundary first, within a size budget.
+"""Hypothesis strategies for calls: valid by construction, boundary first, small.
 
 A draw picks levels of factors and the size of the *output*; the input's extent follows from them,
 so no draw is ever rejected. Every draw is `sampled_from` of fewer than 100 items, plainest first:
@@ -17,11 +17,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from properties.case import Case, Tensor
-from properties.domain import active
+from properties.domain import FACTORS, Domain, OutOfDomain, active
 from properties.geometry import Geometry, Pair
 from properties.known import Avoidance, avoiding
 from properties.values import Recipe
 
+# Multiply-accumulates that sizes are chosen for. Where a padding mode dictates a larger input
+# (reflect by more than a dilated 8x8 kernel) a call may need 15 times as many.
 MAX_MACS = 100_000
 SIZES = (3, 2, 5, 4, 7, 8)  # of a kernel along an axis
 EXTENTS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65)  # of an output
@@ -34,12 +36,15 @@ VALUES = {
     "normal": ("normal", "normal"),
     "one-hot input": ("onehot", "integers"),
     "one-hot weight": ("integers", "onehot"),
+    "ones weight": ("integers", "ones"),
     "sparse": ("sparse", "sparse"),
     "cancelling": ("cancelling", "normal"),
     "wide input": ("wide", "signs"),
     "wide weight": ("signs", "wide"),
 }
 WIDE = {"float32": "wide13", "float64": "wide27"}
+# Fast paths want several parameters plain at once: how many more times the first level is offered.
+PLAIN = {"stride": 3, "dilation": 3, "groups": 2, "padding_mode": 2}
 MOSTLY = (True, True, True, False)  # an empty batch shows little; it need not come often
 EXPONENTS = (0, 0, 0, 10, -10, 20, -20)
 
@@ -78,21 +83,23 @@ def cases(
         active().within(**{factor: (needed,)})
 
     def level(factor: str, but: Sequence[str] = ()) -> str:
-        options = domain.options(factor)
-        options = tuple(o for o in options if o not in but) or options
-        return str(draw(_among(options)))
+        options = tuple(option for option in domain.options(factor) if option not in but)
+        if not options:
+            raise OutOfDomain(f"no {factor} is left that the other declared levels allow")
+        return str(draw(_among(options[:1] * PLAIN.get(factor, 0) + options)))
 
-    geometry = _geometry(draw, level, draw(_among(STRETCH)))
+    geometry = _geometry(draw, level, draw(_among(STRETCH)), domain)
     # The order matters to shrinking: of two failing calls the one whose earlier draws are plainer
     # wins, and one with fewer draws always does.
-    dtype, passes = level("dtype"), level("passes", _no_bias(only))
+    dtype, passes = level("dtype"), level("passes", _unusable_passes(domain))
     bias, form = level("bias"), level("groups")
     stretch = draw(_among(STRETCH))
     left = MAX_MACS // _macs(geometry)
     groups, multiplier, shared = _channels(draw, form, stretch, left)
-    batch = level("batch", ("0",) if draw(_among(MOSTLY)) else ())
-    if batch.isdigit() and int(batch) * groups * multiplier * shared > left:
-        batch = min(domain.options("batch"), key=_images)
+    batches = _batches(domain)
+    batch = draw(_among(_without_empty(batches) if draw(_among(MOSTLY)) else batches))
+    if _images(batch) * groups * multiplier * shared > left:
+        batch = min(batches, key=_images)
     parts = _Parts(
         geometry=geometry,
         dtype=dtype,
@@ -114,11 +121,25 @@ def cases(
     return avoiding(parts.assemble)
 
 
-def _no_bias(only: dict[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the levels of `passes` that a property without bias must not draw."""
-    if tuple(only.get("bias", ())) != ("no",):
+def _unusable_passes(domain: Domain) -> tuple[str, ...]:
+    """Return the passes that name a bias, where there can be none."""
+    if domain.options("bias") != ("no",):
         return ()
-    return ("bias", "input+bias", "weight+bias", "input+weight+bias")
+    return tuple(passes for passes in FACTORS["passes"] if "bias" in passes)
+
+
+def _batches(domain: Domain) -> tuple[str, ...]:
+    """Return the batches; without one there is no channels_last, torch refuses the format."""
+    options = domain.options("batch")
+    if "contiguous" not in domain.options("layout"):
+        options = tuple(batch for batch in options if batch != "unbatched")
+    if not options:
+        raise OutOfDomain("an unbatched image cannot be channels_last")
+    return options
+
+
+def _without_empty(batches: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(batch for batch in batches if batch != "0") or batches
 
 
 @dataclass(frozen=True)
@@ -140,7 +161,6 @@ class _Parts:
         """Return the case; the input is at least as large as `avoid` asks for."""
         height, width = self.geometry.input_size()
         batch = () if self.batch == "unbatched" else (int(self.batch),)
-        # Without a batch there is no channels_last: torch refuses the format.
         layouts = self.layouts if batch else ("contiguous", self.layouts[1], "contiguous")
         first, second = (WIDE[self.dtype] if k == "wide" else k for k in VALUES[self.values])
         other = "normal" if self.values in ("normal", "cancelling", "sparse") else "integers"
@@ -163,7 +183,7 @@ class _Parts:
 
 
 def _images(batch: str) -> int:
-    return int(batch) if batch.isdigit() and batch != "0" else 1
+    return int(batch) if batch.isdigit() else 1
 
 
 def _macs(geometry: Geometry) -> int:
@@ -171,8 +191,8 @@ def _macs(geometry: Geometry) -> int:
     return geometry.kernel[0] * geometry.kernel[1] * size[0] * size[1]
 
 
-def _geometry(draw: Draw, level: Callable[..., str], stretch: str) -> Geometry:
-    padding = level("padding", () if "1" in active().options("stride") else ("same",))
+def _geometry(draw: Draw, level: Callable[..., str], stretch: str, domain: Domain) -> Geometry:
+    padding = level("padding", () if "1" in domain.options("stride") else ("same",))
     # Drawn even where "same" leaves no choice: fewer draws would make "same" plainer than 0.
     drawn_stride = level("stride")
     stride = _pair("1" if padding == "same" else drawn_stride)

@@ -15,6 +15,7 @@ import re
 import resource
 import signal
 import sys
+import traceback
 from typing import Any
 
 from properties.wire import ChannelClosed, Header, pack, receive, send
@@ -32,9 +33,15 @@ def main(argument: str) -> None:
     facts = _facts(config["device"])
     executor = Executor(config["device"])
     send(config["write"], pack({"hello": facts}))
-    with contextlib.suppress(ChannelClosed):
+    try:
         while _serve(config, executor):
             pass
+    except ChannelClosed:
+        pass
+    except BaseException:
+        traceback.print_exc()
+        os._exit(71)
+    os._exit(0)  # tearing torch down takes a second that nobody needs
 
 
 def _serve(config: Header, executor: Any) -> bool:

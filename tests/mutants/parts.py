@@ -77,7 +77,7 @@ class Args:
 def conv2d_like(mutant: Callable[[Args], Tensor]) -> Callable[..., Tensor]:
     """Give a function of `Args` the signature of `torch.nn.functional.conv2d`."""
 
-    def conv2d(  # noqa: PLR0917 - torch's own signature
+    def conv2d(
         input: Tensor,
         weight: Tensor,
         bias: Tensor | None = None,

@@ -1,0 +1,1 @@
+"""Benchmarks, outside of the tests: `python -m tests.benchmarks`."""

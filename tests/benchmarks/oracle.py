@@ -1,0 +1,131 @@
+"""`reference.conv2d` against one float64 matrix product of the same contraction, and others."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import reference
+from properties.values import Float64, Recipe
+from tests.benchmarks.timing import medians, milliseconds, table
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution of a residual network, padded so that the size stays."""
+
+    channels: int
+    outputs: int
+    kernel: int
+    size: int
+    batch: int = 4
+
+    def __str__(self) -> str:
+        shape = f"{self.channels}->{self.outputs} {self.kernel}x{self.kernel}"
+        return f"{shape} {self.size}x{self.size} N={self.batch}"
+
+    @property
+    def padding(self) -> int:
+        """Rows and columns added on each side."""
+        return self.kernel // 2
+
+    def operands(self) -> tuple[Float64, Float64]:
+        """Return input and weight."""
+        taps = (self.outputs, self.channels, self.kernel, self.kernel)
+        size = (self.batch, self.channels, self.size, self.size)
+        return Recipe("normal", 1).expand(size), Recipe("normal", 2).expand(taps)
+
+
+LAYERS = (
+    Layer(64, 64, 3, 56),
+    Layer(128, 128, 3, 28),
+    Layer(256, 256, 3, 14),
+    Layer(512, 512, 3, 7),
+    Layer(64, 256, 1, 56),
+)
+Call = Callable[[], Any]
+
+
+def run() -> None:
+    """Print the median of each and its ratio to the matrix product."""
+    columns = ["matmul", "reference.conv2d", "torch float64", "onnx evaluator", "scipy.signal"]
+    rows = []
+    for layer in LAYERS:
+        calls = contestants(layer)
+        times = medians(calls)
+        row = [str(layer)]
+        for name in columns:
+            if name not in times:
+                row.append("-")
+            elif name == "matmul":
+                row.append(milliseconds(times[name]))
+            else:
+                ratio = times[name] / times["matmul"]
+                row.append(f"{milliseconds(times[name])} ({ratio:.3g}x)")
+        rows.append(row)
+    title = "Oracle: float64, one thread, padding = kernel // 2; ratios to one matrix product"
+    table(title, ["layer", *columns], rows)
+
+
+def contestants(layer: Layer) -> dict[str, Call]:
+    """Return what is installed, by name; all but the product compute the same convolution."""
+    x, w = layer.operands()
+    contraction = layer.channels * layer.kernel**2
+    left = w.reshape(layer.outputs, contraction)
+    right = Recipe("normal", 3).expand((contraction, layer.batch * layer.size**2))
+    calls: dict[str, Call] = {
+        "matmul": lambda: left @ right,
+        "reference.conv2d": lambda: reference.conv2d(x, w, padding=layer.padding),
+    }
+    for module, name, build in (
+        ("torch", "torch float64", _torch),
+        ("onnx", "onnx evaluator", _onnx),
+        ("scipy", "scipy.signal", _scipy),
+    ):
+        if importlib.util.find_spec(module) is not None:
+            calls[name] = build(layer, x, w)
+    expected = reference.conv2d(x, w, padding=layer.padding)
+    for name in calls.keys() - {"matmul", "scipy.signal"}:
+        # A ratio means something only if the same numbers come out.
+        np.testing.assert_allclose(np.asarray(calls[name]()), expected, atol=1e-9, err_msg=name)
+    return calls
+
+
+def _torch(layer: Layer, x: Float64, w: Float64) -> Call:
+    import torch
+
+    torch.set_num_threads(1)
+    tensors = torch.from_numpy(x), torch.from_numpy(w)
+    return lambda: torch.nn.functional.conv2d(*tensors, padding=layer.padding)
+
+
+def _onnx(layer: Layer, x: Float64, w: Float64) -> Call:
+    from onnx import TensorProto, helper
+    from onnx.reference import ReferenceEvaluator
+
+    node = helper.make_node("Conv", ["x", "w"], ["y"], pads=[layer.padding] * 4)
+    described = [
+        helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in ("x", "w", "y")
+    ]
+    graph = helper.make_graph([node], "conv", described[:2], described[2:])
+    evaluator = ReferenceEvaluator(helper.make_model(graph))
+    return lambda: evaluator.run(None, {"x": x, "w": w})[0]
+
+
+def _scipy(layer: Layer, x: Float64, w: Float64) -> Call:
+    from scipy.signal import correlate
+
+    margin = (layer.padding, layer.padding)
+    padded = np.pad(x, ((0, 0), (0, 0), margin, margin))
+
+    def call() -> Float64:
+        y = np.empty((layer.batch, layer.outputs, layer.size, layer.size))
+        for n, o in np.ndindex(layer.batch, layer.outputs):
+            y[n, o] = correlate(padded[n], w[o], mode="valid")[0]
+        return y
+
+    return call

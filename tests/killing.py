@@ -1,0 +1,82 @@
+"""Runs single properties against single implementations, without pytest in between."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import properties
+from properties import known
+from properties.child import Child, Spares
+from properties.domain import Domain, OutOfDomain, activated
+from properties.implementation import Implementation
+from properties.profiles import DEFAULT, PROFILES, prepare
+from properties.runner import Runner
+from properties.search import Search
+from properties.subject import Subject
+from properties.violations import Violation
+
+Test = Callable[..., None]
+
+
+class Recycling(Spares):
+    """Hands a worker from one trusted implementation to the next, to save importing torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._used: list[Child] = []
+
+    def take(self, device: str, memory: int) -> Child:
+        """Return a used worker, or else a new one."""
+        return self._used.pop() if self._used else super().take(device, memory)
+
+    def give(self, runner: Runner) -> None:
+        """Keep the worker of a runner that is done."""
+        child = runner.release()
+        if child is not None:
+            self._used.append(child)
+
+    def close(self) -> None:
+        """End every worker."""
+        for child in self._used:
+            child.end()
+        super().close()
+
+
+def gate() -> dict[str, Test]:
+    """Return every property with a search, by name, ready to run as in the gate."""
+    found: dict[str, Test] = {}
+    for path in sorted(Path(properties.__file__).parent.glob("test_*.py")):
+        for name, test in vars(importlib.import_module(f"properties.{path.stem}")).items():
+            if name.startswith("test_") and hasattr(test, "hypothesis"):
+                prepare(test, PROFILES[DEFAULT], 0)
+                found[name] = test
+    return found
+
+
+def subject_of(target: str, spares: Spares, domain: Domain | None = None) -> Subject:
+    """Return a started subject on the CPU; stock torch's known defects are known for it too."""
+    implementation = Implementation(target)
+    runner = Runner(implementation, spares)
+    facts = runner.start()
+    domain = domain or Domain()
+    if runner.form == "function":
+        domain = domain.within(padding_mode=("zeros",))
+    return Subject(implementation, runner, domain, known.stock_defects(facts))
+
+
+def killed_by(subject: Subject, test: Any) -> Violation | None:
+    """Return the first violation that the property finds, unshrunk, or None."""
+    search = subject.search = Search(shrink_seconds=lambda kind: 0.0)
+    try:
+        with activated(subject.domain), known.activated(subject.defects):
+            test(conv2d=subject)
+    except OutOfDomain:
+        return None
+    except BaseException:
+        # Hypothesis may wrap it or call it flaky; the search remembers what was seen.
+        if not search.remembered:
+            raise
+    return search.violations[0] if search.violations else None

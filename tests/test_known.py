@@ -1,0 +1,130 @@
+"""Known defects: which builds and calls they cover, what they explain, and how draws avoid them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from properties import violations
+from properties.case import Case, Tensor
+from properties.domain import FACTORS
+from properties.known import STOCK, Avoidance, KnownDefect, activated, avoiding, stock_defects
+from properties.levels import levels
+from properties.values import Recipe
+
+HERE = {"torch": "2.13.0+cpu", "device_name": "cpu", "onednn": "3.12.0"}
+
+
+def call(width: int = 2, dtype: str = "float32") -> Case:
+    """Return a call in the region of `DEFECT` if it is at most 2 wide."""
+    ones = Recipe("ones")
+    return Case(Tensor((1, 1, 4, width), ones), Tensor((1, 1, 1, 1), ones), dtype=dtype)
+
+
+DEFECT = KnownDefect(
+    id="narrow",
+    summary="crashes on narrow outputs",
+    upstream="https://example.org/1",
+    affected={"torch": "2.13", "device_name": "cpu"},
+    region={"dtype": ("float32",), "output_width": ("1", "2")},
+    kind="crash",
+    case={},
+    avoid=Avoidance(min_width=3),
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "affected"),
+    [
+        ({}, True),
+        ({"torch": "2.13.1"}, True),
+        ({"torch": "2.12.0"}, False),
+        ({"device_name": "NVIDIA H100"}, False),
+        ({"onednn": None}, True),
+    ],
+)
+def test_builds_are_matched_by_prefix(change: dict[str, str | None], affected: bool) -> None:
+    """A worker is affected if every named fact begins as recorded; other facts do not matter."""
+    assert DEFECT.affects({**HERE, **change}) == affected
+
+
+def test_a_missing_fact_is_no_match() -> None:
+    """A worker that does not report a fact is not taken for an affected build."""
+    assert not DEFECT.affects({"torch": "2.13.0"})
+
+
+def test_the_region_is_a_conjunction() -> None:
+    """A call is covered if every factor has one of the region's levels, and not otherwise."""
+    assert DEFECT.covers(call())
+    assert DEFECT.covers(call(width=1))
+    assert not DEFECT.covers(call(width=3))
+    assert not DEFECT.covers(call(dtype="float64"))
+
+
+def test_only_the_same_kind_is_explained() -> None:
+    """In the region another kind of violation, outside of it any, is not the known one."""
+    assert DEFECT.explains(call(), "crash")
+    assert not DEFECT.explains(call(), "value")
+    assert not DEFECT.explains(call(width=3), "crash")
+
+
+def test_draws_step_round_active_regions() -> None:
+    """A covered call is assembled again as `avoid` says; any other stays as it is."""
+    asked: list[Avoidance] = []
+
+    def assemble(avoid: Avoidance) -> Case:
+        asked.append(avoid)
+        return call(width=max(2, avoid.min_width))
+
+    with activated([DEFECT]):
+        assert avoiding(assemble).input.shape == (1, 1, 4, 3)
+    assert asked == [Avoidance(), Avoidance(min_width=3)]
+    assert avoiding(assemble).input.shape == (1, 1, 4, 2)
+
+
+def test_several_avoidances_hold_together() -> None:
+    """A step round one region does not lead back into another."""
+    tall = KnownDefect(
+        "short", "", "", {}, {"output_height": ("1", "2", "3", "4")}, "hang", {}, Avoidance(6)
+    )
+
+    def assemble(avoid: Avoidance) -> Case:
+        ones = Recipe("ones")
+        shape = (1, 1, max(4, avoid.min_height), max(2, avoid.min_width))
+        return Case(Tensor(shape, ones), Tensor((1, 1, 1, 1), ones))
+
+    for defects in ([DEFECT, tall], [tall, DEFECT]):
+        with activated(defects):
+            found = avoiding(assemble)
+        assert not any(defect.covers(found) for defect in defects)
+
+
+def test_defects_without_avoidance_are_run() -> None:
+    """A wrong value costs no process: such calls are drawn, run and counted."""
+    wrong = KnownDefect("w", "", "", {}, {"dtype": ("float32",)}, "value", {})
+    with activated([wrong]):
+        assert wrong.covers(avoiding(lambda _: call()))
+
+
+@pytest.mark.parametrize("defect", STOCK, ids=lambda defect: defect.id)
+def test_recorded_defects_are_well_formed(defect: KnownDefect) -> None:
+    """Each has a kind that exists, a region of known factors, an upstream report, and a case.
+
+    The case reads back and lies in the region, so that it can be run to learn whether it is fixed.
+    """
+    assert defect.kind in violations.KINDS
+    assert re.match(r"https://", defect.upstream)
+    assert set(defect.region) <= set(levels(call()))
+    for factor in set(defect.region) & set(FACTORS):
+        assert all(defect.region[factor]), factor
+    assert (defect.avoid is not None) == (defect.kind in ("crash", "hang"))
+    assert defect.covers(Case.from_json(defect.case))
+
+
+def test_stock_defects_are_those_of_the_build() -> None:
+    """Of the recorded defects a build gets those that affect it; a CUDA worker has no CPU one."""
+    assert stock_defects(HERE) == tuple(d for d in STOCK if d.affects(HERE))
+    assert "pytorch-195394" in [defect.id for defect in stock_defects(HERE)]
+    assert stock_defects({**HERE, "torch": "2.9.1"}) == ()
+    assert stock_defects({**HERE, "device_name": "NVIDIA H100"}) == ()

@@ -1,0 +1,198 @@
+"""However an implementation misbehaves, the judge names it, survives, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from properties import runner as runner_module
+from properties.case import Case, Tensor
+from properties.child import Child, Spares
+from properties.expect import expected
+from properties.implementation import Implementation
+from properties.judge import judge
+from properties.runner import NotLoadable, Runner
+from properties.values import Recipe
+from properties.violations import Violation
+from tests.hostile import HOSTILE, Hostile
+
+MEMORY = 2 << 30
+WATCHDOG = 60
+ALONE = [hostile for hostile in HOSTILE if hostile.alone]
+TOGETHER = [hostile for hostile in HOSTILE if not hostile.alone]
+# Where the next call is tried too: a fresh process costs more than a second.
+SURVIVED = (
+    "segfault",
+    "exit_zero",
+    "spin",
+    "growing_bytes",
+    "thread_writes_soon",
+    "writes_garbage",
+    "replies_nothing",
+    "replies_without_data",
+    "leaves_threads",
+)
+
+
+class Recorded(Spares):
+    """Spare children, and the process groups of all that were taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups: list[int] = []
+
+    def take(self, device: str, memory: int) -> Child:
+        """Take a child and note its process group."""
+        child = super().take(device, memory)
+        self.groups.append(child.process.pid)
+        return child
+
+
+@pytest.fixture(scope="module")
+def spares() -> Iterator[Recorded]:
+    """Children that start up while a test runs."""
+    pool = Recorded()
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(autouse=True)
+def _watchdog(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that waits for ever."""
+    # A busy machine may need long to end a process; only what must hang is cut short.
+    monkeypatch.setattr(runner_module, "HANG_FLOOR", {"cpu": 20.0})
+
+    def bark(number: int, frame: object) -> None:
+        raise TimeoutError(f"the judge did not come back within {WATCHDOG} s")
+
+    before = signal.signal(signal.SIGALRM, bark)
+    signal.alarm(WATCHDOG)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="module")
+def shared(spares: Recorded) -> Iterator[Runner]:
+    """One process for all that do it no harm."""
+    with Runner(Implementation("tests.hostile.parts:honest"), spares, memory=MEMORY) as runner:
+        yield runner
+
+
+@pytest.mark.parametrize("hostile", ALONE, ids=lambda hostile: hostile.name)
+def test_it_is_the_violation_that_it_is(
+    hostile: Hostile, spares: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The judge finds the registered kind, and no process is left behind."""
+    spares.groups.clear()
+    if hostile.kind == "hang":
+        monkeypatch.setattr(runner_module, "HANG_FLOOR", {"cpu": 0.5})
+    with Runner(Implementation(hostile.target), spares, memory=MEMORY) as runner:
+        runner.hangs = 1  # one time-out is enough here; another test has the confirmation
+        require_kind(runner, hostile)
+        if hostile.name in SURVIVED:
+            assert verdict(runner, call(1, 5)) == ""
+    assert left_over(spares.groups) == []
+
+
+@pytest.mark.parametrize("hostile", TOGETHER, ids=lambda hostile: hostile.name)
+def test_the_worker_goes_on_after(hostile: Hostile, shared: Runner) -> None:
+    """The judge finds the registered kind, and the next call is right in the same process."""
+    names = {"module": hostile.target.partition(":")[0], "name": hostile.name}
+    shared.exchange(call(1, 0), {"request": "load", **names}, (), 0)
+    worker = shared.start()
+    require_kind(shared, hostile)
+    assert verdict(shared, call(1, 5, hostile.gradients)) == ""
+    assert shared.start() is worker
+
+
+def test_a_hang_is_confirmed_in_a_fresh_process(
+    spares: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first time-out alone is not believed: the machine may have been busy."""
+    monkeypatch.setattr(runner_module, "HANG_FLOOR", {"cpu": 0.5})
+    spares.groups.clear()
+    with Runner(Implementation("tests.hostile.endings:sleep"), spares, memory=MEMORY) as runner:
+        assert verdict(runner, call(2, 0)) == "hang"
+    assert len(spares.groups) == 2
+    assert left_over(spares.groups) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("tests.hostile.raises_on_import:conv2d", "libkernel.so"),
+        ("tests.hostile.exits_on_import:conv2d", "ended"),
+        ("tests.hostile.answers:no_such_name", "no_such_name"),
+        ("tests.hostile:HOSTILE", "not callable"),
+    ],
+)
+def test_what_cannot_be_loaded_is_refused(target: str, reason: str, spares: Recorded) -> None:
+    """Loading fails with a sentence that names the target and the reason."""
+    spares.groups.clear()
+    with (
+        Runner(Implementation(target), spares, memory=MEMORY) as runner,
+        pytest.raises(NotLoadable, match=reason) as caught,
+    ):
+        runner.start()
+    assert target in str(caught.value)
+    assert left_over(spares.groups) == []
+
+
+def require_kind(runner: Runner, hostile: Hostile) -> None:
+    """Make the calls; the last one must be the violation that is registered, the others none."""
+    found = []
+    for seed in range(hostile.calls):
+        found.append(verdict(runner, call(2, seed, hostile.gradients)))
+        time.sleep(hostile.pause)
+    assert found[:-1] == [""] * (hostile.calls - 1)
+    assert found[-1] in (hostile.kind, hostile.also)
+
+
+def call(images: int, seed: int, gradients: tuple[str, ...] = ()) -> Case:
+    """Return a small call on integers; the implementations misbehave if `images` > 1."""
+    grad_output = Tensor((images, 3, 4, 4), Recipe("integers", 16 * seed + 3))
+    return Case(
+        Tensor((images, 2, 6, 6), Recipe("integers", 16 * seed + 1)),
+        Tensor((3, 2, 3, 3), Recipe("integers", 16 * seed + 2)),
+        gradients=gradients,
+        grad_output=grad_output if gradients else None,
+    )
+
+
+def verdict(runner: Runner, case: Case) -> str:
+    """Return the kind of violation that a call is, "" if it is right; its message must print."""
+    try:
+        observation = runner.run(case)
+        arithmetic = runner.implementation.arithmetic(case.dtype)
+        for name, enclosure in expected(case, arithmetic).items():
+            judge(observation.arrays[name], enclosure).require(case, name)
+    except Violation as violation:
+        str(violation).encode()
+        return violation.kind
+    return ""
+
+
+def left_over(groups: list[int]) -> list[int]:
+    """Return the processes of these groups that still live; killing takes the kernel a moment."""
+    deadline = time.monotonic() + 5
+    while (alive := _members(groups)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return alive
+
+
+def _members(groups: list[int]) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name, in parentheses, may hold anything; what follows it is numbers.
+            state, _, group = path.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(group) in groups and state != "Z":
+            found.append(int(path.parent.name))
+    return found

@@ -1,0 +1,148 @@
+"""`verify`: the same engine from Python and from the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import properties
+from properties import Report, __main__, verify
+from properties.case import Case
+from tests.plugin_targets import ROOT, environment
+
+# A domain in which few properties have a case, so that a run takes seconds.
+ONLY = (
+    "dtype=float32 kernel=1x1 stride=1 padding=0 padding_mode=zeros dilation=1",
+    "groups=1 batch=1 bias=no layout=contiguous passes=forward",
+)
+
+
+def test_right_implementation_is_verified(tmp_path: Path) -> None:
+    """A right implementation: ok, no violation, and how many cases say so."""
+    report = verify("torch.nn.functional:conv2d", only=ONLY, seconds=20, directory=tmp_path)
+    assert report.ok, report.output
+    assert (report.exit_status, list(report.violations)) == (0, [])
+    assert report.examples > 20
+    assert str(report) == f"verified: {report.examples} cases, no violation"
+    assert report.data == json.loads((tmp_path / "report.json").read_text())
+    assert report.data["domain"].startswith("dtype=float32 kernel=1x1")
+
+
+def test_wrong_implementation_is_found(tmp_path: Path) -> None:
+    """A wrong implementation: each violation with kind, call, text and a script that exists."""
+    report = verify("tests.plugin_targets:adds_one", only=ONLY, seconds=20, directory=tmp_path)
+    assert not report.ok
+    assert report.exit_status == 1
+    assert report.violations
+    for found in report.violations:
+        assert (found.kind, found.target) == ("value", "tests.plugin_targets:adds_one on cpu")
+        assert isinstance(found.case, Case)
+        assert found.case.weight.shape[-2:] == (1, 1)
+        assert found.case.summary() in found.text
+        assert found.text.startswith(f"ValueViolation: {found.title}\n")
+        assert found.script.is_relative_to(tmp_path)
+        compile(found.script.read_text(), str(found.script), "exec")
+    count = len(report.violations)
+    assert str(report).startswith(f"{count} violation")
+    assert all(found.text in str(report) for found in report.violations)
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ({"implementation": "conv2d"}, "`target`='conv2d' is not of the form PACKAGE.MODULE:NAME"),
+        ({"only": ["groups=9"]}, "`groups`='9' is not one of 1, 2, depthwise, multiplier, prime"),
+        ({"profile": "conv2d-unheard-of"}, "conv2d-unheard-of"),
+    ],
+    ids=["implementation", "domain", "profile"],
+)
+def test_wrong_request_is_a_value_error(
+    request_: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    """What pytest calls a usage error is a ValueError with pytest's words."""
+    plain: dict[str, Any] = {"implementation": "F.conv2d", "directory": tmp_path, "only": ONLY}
+    with pytest.raises(ValueError, match=r"\S") as caught:
+        verify(**(plain | request_))
+    assert said in str(caught.value)
+
+
+def test_command_line_verifies(tmp_path: Path) -> None:
+    """`python -m properties verify` exits 1 on a violation and writes the report to --json."""
+    written = tmp_path / "out.json"
+    words = [word for constraint in ONLY for word in ("--only", constraint)]
+    command = [
+        sys.executable,
+        "-m",
+        "properties",
+        "verify",
+        "tests.plugin_targets:drops_last_column",
+    ]
+    done = subprocess.run(
+        [*command, *words, "--seconds", "20", "--json", str(written)],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 1, done.stderr
+    report = json.loads(written.read_text())
+    assert not report["ok"]
+    assert {violation["kind"] for violation in report["violations"]} == {"shape"}
+    assert done.stdout.count("ShapeViolation: the output has shape") == len(report["violations"])
+
+
+@pytest.mark.parametrize(
+    ("ok", "exit_status", "expected"), [(True, 0, 0), (False, 1, 1), (False, 2, 2), (False, 0, 1)]
+)
+def test_command_line_status(
+    ok: bool,
+    exit_status: int,
+    expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Status 0 means verified and nothing else does; otherwise it is pytest's, never 0."""
+    report = Report(ok, [], 7, exit_status, {}, "what pytest said")
+    asked: dict[str, Any] = {}
+
+    def answer(implementation: str, **options: Any) -> Report:
+        asked.update(options, implementation=implementation)
+        return report
+
+    monkeypatch.setattr(__main__, "verify", answer)
+    arguments = ["verify", "my:conv", "--device", "cpu", "--only", "groups=1", "-n", "3"]
+    assert __main__.main(arguments) == expected
+    assert capsys.readouterr().out == f"{report}\n"
+    assert asked["implementation"] == "my:conv"
+    assert (asked["device"], asked["only"], asked["workers"]) == (["cpu"], ["groups=1"], "3")
+
+
+def test_command_line_refuses(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong request exits 4, its reason on stderr."""
+
+    def refuse(implementation: str, **options: Any) -> Report:
+        raise ValueError("device 'cuda' is not there")
+
+    monkeypatch.setattr(__main__, "verify", refuse)
+    assert __main__.main(["verify", "F.conv2d", "--device", "cuda"]) == 4
+    assert capsys.readouterr() == ("", "device 'cuda' is not there\n")
+
+
+def test_public_names_stay() -> None:
+    """`from properties import verify, Case, Report` gives the same objects every time."""
+    for _ in range(2):
+        names: dict[str, Any] = {}
+        exec("from properties import Case, Report, verify", names)
+        assert (names["Case"], names["Report"]) == (Case, Report)
+        assert callable(names["verify"])
+    with pytest.raises(AttributeError, match="module 'properties' has no attribute 'verfy'"):
+        _ = properties.verfy
