@@ -48,7 +48,7 @@ class Operand:
         """Tell whether any byte differs from what was received, guards included."""
         if not self.data or self.tensor.device.type == "cpu":
             return self.memory != self.original
-        return _read(self.flat) != self.data
+        return read_bytes(self.flat) != self.data
 
     def span(self) -> tuple[int, int]:
         """Return the addresses that the operand occupies, guards included."""
@@ -167,7 +167,7 @@ class Executor:
                 fits = value.numel() * value.itemsize <= limit
                 if value.device.type != "meta" and value.dtype in DTYPES.values() and fits:
                     entry["buffer"] = len(data)
-                    data.append(_read(value))
+                    data.append(read_bytes(value))
                     if name == "output":
                         self.held.append((value.detach(), data[-1]))
             described[name] = entry
@@ -183,7 +183,7 @@ class Executor:
         return sorted({name for name, (start, end) in spans if low < end and start < high})
 
     def _previous_was_written(self) -> bool:
-        if not self.held or _read(self.held[-1][0]) == self.held[-1][1]:
+        if not self.held or read_bytes(self.held[-1][0]) == self.held[-1][1]:
             return False
         self.held.pop()  # told once
         return True
@@ -224,7 +224,7 @@ def _span(tensor: torch.Tensor) -> tuple[int, int]:
     return storage.data_ptr(), storage.data_ptr() + storage.nbytes()
 
 
-def _read(tensor: torch.Tensor) -> bytes:
+def read_bytes(tensor: torch.Tensor) -> bytes:
     """Return the elements in row-major order, as they lie in memory now."""
     # A lazy conjugate or negation would be read as if it were not there.
     plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()

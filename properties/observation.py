@@ -51,7 +51,7 @@ def payload_limit(case: Case) -> int:
 
 def observe(case: Case, device: str, reply: Header, buffers: Sequence[memoryview]) -> Observation:
     """Turn a reply into an `Observation`, or raise the violation that it shows."""
-    _raise_reported(case, reply)
+    raise_reported(case, reply)
     try:
         returned = {str(name): dict(entry) for name, entry in reply["returned"].items()}
         changed = [_plain(name) for name in reply["changed"]]
@@ -73,7 +73,8 @@ def observe(case: Case, device: str, reply: Header, buffers: Sequence[memoryview
     return _decode(case, entries, buffers, seconds)
 
 
-def _raise_reported(case: Case, reply: Header) -> None:
+def raise_reported(case: Case, reply: Header) -> None:
+    """Raise the violation that the worker itself reports: an exception, no memory, no device."""
     kinds: dict[str, tuple[type[v.Violation], str]] = {
         "device_lost": (v.DeviceLostViolation, "the device no longer answers after"),
         "declined": (v.DeclinedViolation, "the implementation declines a call of its domain:"),

@@ -113,7 +113,9 @@ def require_steps(observed: Observed) -> float:
             first = judge(values[step + 1], Enclosure(enclosure.mid[step], enclosure.rad[step]))
             where = f"{prefix}{_name(observed, first.index)} after step {step + 1}"
             oracle = "the step from the iterate observed before it; properties.recovery_enclosure"
-            raise _outside(observed, where, first, oracle)
+            violation = _outside(observed, where, first, oracle)
+            violation.check["first"] = _evidence(observed, first, step + 1, bool(prefix))
+            raise violation
     return used
 
 
@@ -124,7 +126,10 @@ def require_closed_form(observed: Observed) -> float:
     if not verdict.ok:
         where = f"{_name(observed, verdict.index[1:])} after step {verdict.index[0]}"
         oracle = "(I - 2c lr A^T A)^t e_0, exactly; radii of the steps, accumulated"
-        raise _outside(observed, where, verdict, oracle)
+        violation = _outside(observed, where, verdict, oracle)
+        element = replace(verdict, index=verdict.index[1:])
+        violation.check["first"] = _evidence(observed, element, verdict.index[0], False)
+        raise violation
     return verdict.used
 
 
@@ -184,14 +189,28 @@ def _channel(observed: Observed, index: tuple[int, ...]) -> str:
     return f"the kernel of output channel {group * per_group + channel}"
 
 
-def _name(observed: Observed, index: tuple[int, ...]) -> str:
-    """Return "weight[o, c, u, v]" or "bias[o]" for (group, unknown, channel)."""
+def _place(observed: Observed, index: tuple[int, ...]) -> tuple[str, list[int]]:
+    """Return the operand and the index in it of (group, unknown, channel)."""
     group, unknown, channel = index
     shape = observed.training.case.weight.shape
     out = group * observed.iterates.shape[-1] + channel
     if unknown == int(np.prod(shape[1:])):
-        return f"bias[{out}]"
-    return f"weight{[out, *(int(i) for i in np.unravel_index(unknown, shape[1:]))]}"
+        return "bias", [out]
+    return "weight", [out, *(int(i) for i in np.unravel_index(unknown, shape[1:]))]
+
+
+def _name(observed: Observed, index: tuple[int, ...]) -> str:
+    name, place = _place(observed, index)
+    return f"{name}{place}"
+
+
+def _evidence(observed: Observed, verdict: Verdict, step: int, velocity: bool) -> dict[str, Any]:
+    """Return where a script that trains again has to look, and what it may find there."""
+    name, place = _place(observed, verdict.index)
+    bounds = verdict.mid - verdict.rad, verdict.mid + verdict.rad
+    low, high = (bound.hex() for bound in bounds)
+    where = {"step": step, "operand": name, "index": place, "velocity": velocity}
+    return {**where, "low": low, "high": high}
 
 
 def _outside(observed: Observed, where: str, verdict: Verdict, oracle: str) -> TrainingViolation:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,16 +10,13 @@ import numpy as np
 
 from properties import violations as v
 from properties.case import DTYPES, Case, Tensor
-from properties.child import Child, MemoryExceeded
-from properties.observation import _raise_reported
+from properties.observation import raise_reported
 from properties.recovery_training import Training
-from properties.runner import LOAD_LIMIT, Runner, encode
+from properties.runner import Runner, encode
 from properties.values import Float64
-from properties.wire import ChannelClosed, ChannelTimeout, Header, WireError
+from properties.wire import Header
 
 DIVERGED = 2.0**60
-
-_PREPARED: weakref.WeakSet[Child] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +58,8 @@ def descend(runner: Runner, training: Training) -> Descent:
     }
     data = training.target.astype(DTYPES[case.dtype]).tobytes()
     expected = _shapes(training)
-    _prepare(runner)
+    # The first SGD of a process imports for seconds; no hang limit is meant for that.
+    runner.prepare({"request": "train", "prepare": True})
     size = sum(math.prod(shape) for shape in expected) * DTYPES[case.dtype].itemsize
     try:
         reply, returned = runner.exchange(case, request, [*buffers, data], size)
@@ -75,17 +71,6 @@ def descend(runner: Runner, training: Training) -> Descent:
         raise
 
 
-def _prepare(runner: Runner) -> None:
-    """Let a new worker import torch.optim, which takes seconds: no hang limit is meant for that."""
-    runner.start()
-    child = runner._child
-    if child is not None and child not in _PREPARED:
-        # A worker that dies of it says so in the request that follows.
-        with contextlib.suppress(ChannelClosed, ChannelTimeout, WireError, MemoryExceeded):
-            child.ask({"request": "train", "prepare": True}, (), 0, LOAD_LIMIT)
-        _PREPARED.add(child)
-
-
 def _shapes(training: Training) -> list[tuple[int, ...]]:
     """Return the shapes of the buffers that an honest reply has."""
     case, steps = training.case, training.steps
@@ -95,7 +80,7 @@ def _shapes(training: Training) -> list[tuple[int, ...]]:
 
 
 def _require_well_formed(case: Case, reply: Header) -> None:
-    _raise_reported(case, reply)
+    raise_reported(case, reply)
     changed = reply.get("changed")
     if not isinstance(changed, list):
         raise v.ReplyViolation("the worker's reply lacks what every reply has", case)

@@ -6,6 +6,7 @@ Exit status 1 while the defect is there, 0 when it is gone, 2 when the script it
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from pprint import pformat
 from string import Template
@@ -16,6 +17,7 @@ import numpy as np
 from properties.case import Case, Tensor
 from properties.expect import expected
 from properties.implementation import Implementation
+from properties.recovery_training import Training
 from properties.values import Recipe
 from properties.violations import Violation
 
@@ -46,7 +48,7 @@ def script(violation: Violation, implementation: Implementation) -> str:
         "padding_mode": p.padding_mode,
     }
     tensors = {name: _written(case, name, tensor) for name, tensor in case.tensors.items()}
-    training = check if check["kind"] == "train" else None
+    training = _training(violation, tensors) if check["kind"] == "train" else None
     return SCRIPT.substitute(
         title=_docstring(violation),
         target=repr(implementation.target),
@@ -55,11 +57,30 @@ def script(violation: Violation, implementation: Implementation) -> str:
         arguments=repr(arguments),
         tensors=_literal(tensors),
         gradients=repr(case.gradients),
-        expected=_literal(_expected(case, implementation)),
+        expected=_literal(_expected(case, implementation) if training is None else {}),
         power=repr(check.get("power", 0)),
         training=_literal(training),
         time_limit=repr(TIME_LIMIT),
     )
+
+
+def _training(violation: Violation, tensors: dict[str, Any]) -> dict[str, Any]:
+    """Return the exercise up to the first step outside; its targets join the tensors."""
+    training = replace(Training.from_json(violation.check), case=violation.case.forward())
+    target = Tensor.of(training.target)
+    values = [float(value).hex() for value in training.target.ravel()]
+    tensors["target"] = {
+        "shape": list(target.shape),
+        "strides": list(target.strides),
+        "values": values,
+    }
+    return {
+        "lr": training.lr,
+        "momentum": training.momentum,
+        "reduction": training.reduction,
+        "schedule": [list(batch) for batch in training.schedule],
+        "first": violation.check.get("first"),
+    }
 
 
 def _docstring(violation: Violation) -> str:

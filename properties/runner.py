@@ -6,6 +6,7 @@ with its process group, and the next call gets a fresh process.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 
@@ -47,6 +48,7 @@ class Runner:
         self._child: Child | None = None
         self._settle = 0.0
         self._previous: Case | None = None
+        self._prepared: list[Header] = []
 
     def start(self) -> Header:
         """Bring a worker up and load the implementation; return the facts of the device.
@@ -85,6 +87,16 @@ class Runner:
         except (v.ReplyViolation, v.LateWriteViolation):
             self.stop()  # the pipe may hold more of the same; the writer may go on
             raise
+
+    def prepare(self, request: Header) -> None:
+        """Send a request that only loads something, once per worker, with the limit of loading."""
+        self.start()
+        if self._child is None or request in self._prepared:
+            return
+        # A worker that dies of it says so in the request that follows.
+        with contextlib.suppress(ChannelClosed, ChannelTimeout, WireError, MemoryExceeded):
+            self._child.ask(request, (), 0, LOAD_LIMIT)
+        self._prepared.append(request)
 
     def exchange(
         self, case: Case, request: Header, buffers: Sequence[Buffer], max_payload: int
@@ -151,13 +163,14 @@ class Runner:
     def stop(self) -> None:
         """End the worker; what it held is gone."""
         child, self._child = self._child, None
-        self._previous = None
+        self._previous, self._prepared = None, []
         if child is not None:
             child.end()
 
     def release(self) -> Child | None:
         """Give the worker up without ending it; the caller answers for it from now on."""
         child, self._child = self._child, None
+        self._previous, self._prepared = None, []
         return child
 
     def close(self) -> None:

@@ -9,18 +9,17 @@ installation (other strategies of Hypothesis mix constants of local modules into
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from hypothesis import strategies as st
 
-from properties.case import Case, Tensor
+from properties.case import Case
 from properties.domain import FACTORS, Domain, OutOfDomain, active
-from properties.geometry import Geometry, Pair
-from properties.known import Avoidance, avoiding
-from properties.values import Recipe
+from properties.drafts import VALUES, Draft, Geometry, Pair
+from properties.known import avoiding
 
 # Multiply-accumulates that sizes are chosen for. Where a padding mode dictates a larger input
 # (reflect by more than a dilated 8x8 kernel) a call may need 15 times as many.
@@ -31,18 +30,6 @@ CHANNELS = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65)
 SMALL = (1, 2, 3)
 STRETCH = ("nothing", "width", "in_channels", "out_channels", "height", "both_channels")
 FITS = ("free", "free", "free", "equal", "larger")  # of the kernel in the unpadded input
-VALUES = {
-    "integers": ("integers", "integers"),
-    "normal": ("normal", "normal"),
-    "one-hot input": ("onehot", "integers"),
-    "one-hot weight": ("integers", "onehot"),
-    "ones weight": ("integers", "ones"),
-    "sparse": ("sparse", "sparse"),
-    "cancelling": ("cancelling", "normal"),
-    "wide input": ("wide", "signs"),
-    "wide weight": ("signs", "wide"),
-}
-WIDE = {"float32": "wide13", "float64": "wide27"}
 # Fast paths want several parameters plain at once: how many more times the first level is offered.
 PLAIN = {"stride": 3, "dilation": 3, "groups": 2, "padding_mode": 2}
 MOSTLY = (True, True, True, False)  # an empty batch shows little; it need not come often
@@ -54,6 +41,15 @@ Draw = st.DrawFn
 @cache
 def _among(options: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     return st.sampled_from(options)
+
+
+@st.composite
+def either(draw: Draw, first: st.SearchStrategy[Case], second: st.SearchStrategy[Case]) -> Case:
+    """Return a strategy that draws from one or the other; `second` where `first` is outside."""
+    if not draw(st.booleans()):
+        with suppress(OutOfDomain):
+            return draw(first)
+    return draw(second)
 
 
 def seeds() -> st.SearchStrategy[int]:
@@ -100,7 +96,7 @@ def cases(
     batch = draw(_among(_without_empty(batches) if draw(_among(MOSTLY)) else batches))
     if _images(batch) * groups * multiplier * shared > left:
         batch = min(batches, key=_images)
-    parts = _Parts(
+    draft = Draft(
         geometry=geometry,
         dtype=dtype,
         bias=bias == "yes" or "bias" in passes.split("+"),
@@ -118,7 +114,7 @@ def cases(
         seed=draw(seeds()),
         exponent=draw(_among(EXPONENTS)),
     )
-    return avoiding(parts.assemble)
+    return avoiding(draft.assemble)
 
 
 def _unusable_passes(domain: Domain) -> tuple[str, ...]:
@@ -140,46 +136,6 @@ def _batches(domain: Domain) -> tuple[str, ...]:
 
 def _without_empty(batches: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(batch for batch in batches if batch != "0") or batches
-
-
-@dataclass(frozen=True)
-class _Parts:
-    geometry: Geometry
-    dtype: str
-    bias: bool
-    passes: str
-    groups: int
-    multiplier: int  # out_channels // groups
-    shared: int  # in_channels // groups
-    batch: str
-    layouts: tuple[str, str, str]
-    values: str
-    seed: int
-    exponent: int
-
-    def assemble(self, avoid: Avoidance) -> Case:
-        """Return the case; the input is at least as large as `avoid` asks for."""
-        height, width = self.geometry.input_size()
-        batch = () if self.batch == "unbatched" else (int(self.batch),)
-        layouts = self.layouts if batch else ("contiguous", self.layouts[1], "contiguous")
-        first, second = (WIDE[self.dtype] if k == "wide" else k for k in VALUES[self.values])
-        other = "normal" if self.values in ("normal", "cancelling", "sparse") else "integers"
-        height, width = max(height, avoid.min_height), max(width, avoid.min_width)
-        shape = (*batch, self.groups * self.shared, height, width)
-        out_channels, seed = self.groups * self.multiplier, 4 * self.seed
-        weight_shape = (out_channels, self.shared, *self.geometry.kernel)
-        bias = Tensor((out_channels,), Recipe(other, seed + 2, self.exponent))
-        case = Case(
-            Tensor(shape, Recipe(first, seed, self.exponent), layouts[0]),
-            Tensor(weight_shape, Recipe(second, seed + 1), layouts[1]),
-            bias if self.bias else None,
-            self.geometry.params(self.groups),
-            self.dtype,
-        )
-        if self.passes == "forward":
-            return case
-        upstream = Tensor(case.output_shape, Recipe(other, seed + 3), layouts[2])
-        return case.replace(gradients=tuple(self.passes.split("+")), grad_output=upstream)
 
 
 def _images(batch: str) -> int:

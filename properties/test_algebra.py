@@ -61,7 +61,7 @@ def image(case: Case, index: int, keep_batch: bool) -> Case:
 
 @given(
     case=cases(batch=("2", "4", "5", "15", "16", "17"), passes=FORWARD, derived={"batch": "1"}),
-    place=st.sampled_from(range(17)),
+    place=st.sampled_from((0, -1, 1, 2, 7)),
 )
 def test_batch_rows_are_independent(conv2d: Subject, case: Case, place: int) -> None:
     """conv2d(x, w)[n] = conv2d(x[n : n + 1], w)[0]: an image does not depend on its company."""

@@ -95,7 +95,7 @@ def test_edge_kernel_is_recovered(conv2d: Subject, dtype: str, start: tuple[floa
 
     A^T A = [[18, 12], [12, 18]] has the eigenvalues 6 and 30: errors shrink by 0.64 and -0.8.
     """
-    training = edge_training(np.array(start), _within(dtype), 100)
+    training = edge_training(np.array(start), _within(dtype, False), 100)
     observed = observe(conv2d, training)
     require_closed_form(observed)
     problem = observed.problem
@@ -112,7 +112,7 @@ def test_ambiguous_kernel_ends_at_one_half(conv2d: Subject, dtype: str) -> None:
 
     A has rank 2; after 200 steps of lr 0.001 the kernel is [[.6710, .6244], [.4845, .4378]].
     """
-    observed = observe(conv2d, ambiguous_training(_within(dtype), 200))
+    observed = observe(conv2d, ambiguous_training(_within(dtype, True), 200))
     require_closed_form(observed)
     problem = observed.problem
     half = np.full_like(problem.truth, 0.5)
@@ -142,11 +142,15 @@ def ambiguous_training(dtype: str, steps: int) -> Training:
     return Training(case, Tensor.of(np.eye(2).reshape(1, 1, 2, 2)), None, lr=0.001, steps=steps)
 
 
-def _within(dtype: str) -> str:
+def _within(dtype: str, square: bool) -> str:
     """Return the dtype, or what the domain offers in its place; OutOfDomain where it cannot."""
     domain = active().within(
         passes=("weight", "weight+bias", "input+weight", "input+weight+bias"),
-        kernel=("1xK",),
+        kernel=("square" if square else "1xK",),
+        stride=("1",),
+        padding=("0",),
+        dilation=("1",),
+        groups=("1",),
         bias=("no",),
         batch=("1",),
     )

@@ -7,9 +7,10 @@ from hypothesis import given
 
 import reference
 from properties.case import Case, Tensor
+from properties.drafts import VALUES
 from properties.expect import enclose
 from properties.relations import exactly, true_convolution
-from properties.strategies import VALUES, cases
+from properties.strategies import cases
 from properties.subject import Subject
 
 FORWARD = ("forward",)

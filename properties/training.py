@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from properties.execution import Executor, Named, Operand, _read
+from properties.execution import Executor, Named, Operand, read_bytes
 from properties.wire import Header
 
 TRAINED = ("weight", "bias")
@@ -52,7 +52,7 @@ def _descend(executor: Executor, request: Header, tensors: Named) -> list[bytes]
     # One tensor at a time and unfused: these are the roundings that the step enclosure counts.
     rate, momentum = request["lr"], request["momentum"]
     optimizer = torch.optim.SGD(trained, lr=rate, momentum=momentum, foreach=False, fused=False)
-    iterates = [[_read(tensor)] for tensor in trained]
+    iterates = [[read_bytes(tensor)] for tensor in trained]
     velocities: list[list[bytes]] = [[] for _ in trained]
     for start, stop in request["schedule"]:
         optimizer.zero_grad()
@@ -61,7 +61,7 @@ def _descend(executor: Executor, request: Header, tensors: Named) -> list[bytes]
         torch.autograd.backward(loss)
         optimizer.step()
         for index, tensor in enumerate(trained):
-            iterates[index].append(_read(tensor))
+            iterates[index].append(read_bytes(tensor))
             velocities[index].append(_velocity(optimizer, tensor))
     history = [*iterates, *velocities] if momentum else iterates
     return [b"".join(parts) for parts in history]
@@ -77,4 +77,4 @@ def _loss(output: torch.Tensor, target: torch.Tensor, reduction: str) -> torch.T
 
 def _velocity(optimizer: torch.optim.SGD, tensor: torch.Tensor) -> bytes:
     buffer: Any = optimizer.state[tensor].get("momentum_buffer")
-    return _read(torch.zeros_like(tensor) if buffer is None else buffer)
+    return read_bytes(torch.zeros_like(tensor) if buffer is None else buffer)

@@ -5,6 +5,7 @@ torch is imported on the first call only, so that a test may import this module 
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -12,9 +13,17 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from properties.case import Case, Tensor
+from properties.implementation import Implementation
+from properties.values import Recipe
+from reference import Conv2dParams
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT = Path(__file__).parent.parent
 POINTWISE = "test_value.py::test_pointwise_is_a_matrix_product"
@@ -107,6 +116,50 @@ def hangs(*arguments: Any) -> Any:
     time.sleep(3600)
 
 
+CALL: dict[str, Any] = {"kind": "call"}
+CASE = Case(
+    Tensor((1, 2, 5, 5), Recipe("normal", 1)),
+    Tensor((3, 2, 3, 3), Recipe("normal", 2), "channels_last"),
+    Tensor((3,), Recipe("normal", 3)),
+    Conv2dParams(padding=(1, 0)),
+)
+TRAINED = CASE.replace(
+    gradients=("input", "weight", "bias"), grad_output=Tensor((1, 3, 5, 3), Recipe("signs", 4))
+)
+
+
+@dataclass(frozen=True)
+class Defect:
+    """An implementation of this module, the kind of violation that it is, and how it shows."""
+
+    name: str
+    kind: str
+    check: dict[str, Any]
+    case: Case = CASE
+
+    @property
+    def target(self) -> Implementation:
+        """The implementation."""
+        return Implementation(f"tests.plugin_targets:{self.name}")
+
+
+VALUE = Defect("adds_one", "value", CALL)
+SCALING = Defect("scales_loosely", "relation", {"kind": "scale", "power": 3})
+REPEATED = Defect("changes_bits", "nondeterminism", {"kind": "repeat"})
+CRASH = Defect("crashes", "crash", CALL)
+HANG = Defect("hangs", "hang", CALL)
+DEFECTS = (
+    VALUE, SCALING, REPEATED, CRASH, HANG,
+    Defect("exits", "exit", CALL),
+    Defect("exits_as_if_absent", "exit", CALL),
+    Defect("doubles_its_input", "mutation", CALL),
+    Defect("writes_next_to_its_input", "mutation", CALL),
+    Defect("reuses_its_buffer", "alias", CALL),
+    Defect("drops_last_column", "shape", CALL),
+    Defect("raises", "error", CALL, TRAINED),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Run:
     """Exit status and output of a pytest run, and its report.json ({} where there is none)."""
@@ -114,7 +167,7 @@ class Run:
     status: int
     output: str
     report: dict[str, Any]
-    directory: Path
+    directory: str
 
     @property
     def digests(self) -> dict[str, str]:
@@ -126,7 +179,8 @@ def environment(**changes: str) -> dict[str, str]:
     """Return this process's environment without what pytest and CI leave in it."""
     ours = ("PYTEST_", "CI", "PYTHONPATH", "CONV2D", "HYPOTHESIS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, **changes}
+    # Wide, because pytest cuts its one-line summaries to the width of the terminal.
+    return {**kept, "COLUMNS": "500", **changes}
 
 
 def run_pytest(directory: Path, *arguments: str, cwd: Path = ROOT, **variables: str) -> Run:
@@ -135,6 +189,7 @@ def run_pytest(directory: Path, *arguments: str, cwd: Path = ROOT, **variables: 
     command = [
         *(sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "--color=no"),
         *("--conv2d-report", str(report), "--conv2d-only", ONLY),
+        f"--junitxml={directory / 'junit.xml'}",
         *arguments,
     ]
     done = subprocess.run(
@@ -148,9 +203,29 @@ def run_pytest(directory: Path, *arguments: str, cwd: Path = ROOT, **variables: 
         timeout=300,
     )
     data = json.loads(report.read_text()) if report.exists() else {}
-    return Run(done.returncode, done.stdout, data, directory)
+    return Run(done.returncode, done.stdout, data, str(directory))
 
 
 def property_of(name: str, root: Path = ROOT) -> str:
     """Return the path of a property, for pytest's command line."""
     return str(root / "properties" / name)
+
+
+def shared_run(factory: pytest.TempPathFactory, name: str, *arguments: str) -> Run:
+    """Return the outcome of a run that several tests look at, made once for all xdist workers."""
+    base = factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    directory = base / f"run-{name}"
+    directory.mkdir(exist_ok=True)
+    kept = directory / "run.json"
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_text(json.dumps(asdict(run_pytest(directory, *arguments))))
+    return Run(**json.loads(kept.read_text()))
+
+
+def green_run(factory: pytest.TempPathFactory) -> Run:
+    """Return the run of two quick properties of F.conv2d in one process, in this checkout."""
+    names = (property_of(POINTWISE), property_of(UNBATCHED))
+    return shared_run(factory, "green", *names, "--conv2d-impl", "F.conv2d")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from properties.case import Case
 from properties.domain import FACTORS, Domain, OutOfDomain, activated, active
+from properties.levels import levels
+from properties.strategies import cases
+from tests.test_strategies import sample
 
 
 def test_constraints_are_read() -> None:
@@ -89,3 +95,58 @@ def test_activation_nests_and_ends() -> None:
             active().within(dtype=("float32",))
         assert active() == outer
     assert active() == Domain()
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        "dtype=float32 groups=1 passes=forward",
+        "bias=no",
+        "passes=backward padding_mode=zeros batch=2|unbatched",
+        "kernel=square|1x1 stride=1|2 padding=same|0 dilation=1",
+        "layout=channels_last batch=1|4 groups=depthwise|prime",
+        "layout=channels_last",
+        "stride=2 batch=16|17",
+    ],
+)
+def test_draws_stay_in_the_domain(constraints: str) -> None:
+    """Under an activated domain every factor of every case has a level that is declared."""
+    domain = Domain.parse([constraints])
+    with activated(domain):
+        found, _ = sample(cases(), 150)
+    for case in found:
+        for factor in domain.levels:
+            assert _named(case, factor) & set(domain.options(factor)), (factor, case)
+
+
+def _named(case: Case, factor: str) -> set[str]:
+    """Return the levels of `FACTORS` that describe the case."""
+    p, found = case.params, levels(case)
+    if factor in ("stride", "dilation"):
+        pair = getattr(p, factor)
+        return {str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}"}
+    if factor == "padding":
+        return {p.padding} if isinstance(p.padding, str) else {str(p.padding[0])}
+    if factor == "groups":
+        return {found["groups"], {1: "1", 2: "2"}.get(p.groups, "prime")}
+    if factor == "layout":
+        layouts = {t.layout for t in case.tensors.values() if len(t.shape) == 4}
+        return layouts if len(layouts) == 1 else set()
+    return {found[factor]}
+
+
+@pytest.mark.parametrize(
+    ("declared", "needed"),
+    [
+        ("dtype=float32", {"dtype": ("float64",)}),
+        ("passes=forward", {"passes": FACTORS["passes"][1:]}),
+        ("groups=1", {"derived": {"groups": "2"}}),
+        ("bias=no passes=bias", {}),
+        ("stride=2 padding=same", {}),
+        ("layout=channels_last batch=unbatched", {}),
+    ],
+)
+def test_what_the_domain_lacks_is_said(declared: str, needed: dict[str, Any]) -> None:
+    """A property that needs what is not declared ends with OutOfDomain, at its first draw."""
+    with activated(Domain.parse([declared])), pytest.raises(OutOfDomain):
+        sample(cases(**needed), 20)

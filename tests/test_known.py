@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ from properties.case import Case, Tensor
 from properties.domain import FACTORS
 from properties.known import STOCK, Avoidance, KnownDefect, activated, avoiding, stock_defects
 from properties.levels import levels
+from properties.strategies import cases
 from properties.values import Recipe
+from tests.test_strategies import sample
 
 HERE = {"torch": "2.13.0+cpu", "device_name": "cpu", "onednn": "3.12.0"}
 
@@ -128,3 +131,20 @@ def test_stock_defects_are_those_of_the_build() -> None:
     assert "pytorch-195394" in [defect.id for defect in stock_defects(HERE)]
     assert stock_defects({**HERE, "torch": "2.9.1"}) == ()
     assert stock_defects({**HERE, "device_name": "NVIDIA H100"}) == ()
+
+
+def test_known_crashes_are_stepped_round() -> None:
+    """With the stock defects active no draw lies in a crash region; without, some draw does."""
+    only: dict[str, Any] = {
+        "dtype": ("float32",),
+        "bias": ("yes",),
+        "dilation": ("3",),
+        "padding_mode": ("zeros",),
+    }
+    crashes = [defect for defect in STOCK if defect.kind in ("crash", "hang")]
+    free, _ = sample(cases(**only), 300)
+    with activated(STOCK):
+        stepped, _ = sample(cases(**only), 300)
+    for defect in crashes:
+        assert any(defect.covers(case) for case in free)
+        assert not any(defect.covers(case) for case in stepped)

@@ -125,7 +125,7 @@ def test_the_plugin_loads_nothing_heavy() -> None:
 
 def test_the_judge_loads_no_torch() -> None:
     """All that the parent of a worker imports runs without torch."""
-    modules = "import properties.session, properties.verify, properties.replay, properties.__main__"
+    modules = "import properties.session, properties.replay, properties.__main__"
     assert _loaded(modules, ("torch",)) == []
 
 

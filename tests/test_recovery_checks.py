@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -99,10 +100,15 @@ def test_every_wrong_gradient_is_reported(name: str, subjects: Subjects) -> None
     tested = subjects(f"tests.recovery_mutants:{name}")
     with pytest.raises(WRONG[name]) as caught:
         observe(tested, exercise)
-    assert caught.value.check == exercise.check
+    check = caught.value.check
+    assert {**check, **exercise.check} == check
     assert "\n" not in caught.value.title
     if WRONG[name] is v.TrainingViolation:
         assert re.search(r"weight\[.*\] after step [12] = .* outside ", caught.value.title)
+        first = check["first"]
+        assert first["operand"] == "weight"
+        assert float.fromhex(first["low"]) <= float.fromhex(first["high"])
+        assert json.loads(json.dumps(check)) == check
     with pytest.raises(WRONG[name]):
         recheck_training(tested, exercise.case, caught.value.check)
 

@@ -30,7 +30,8 @@ def numbers(seed: int, size: int = 200) -> Float64:
     """Return numbers of many magnitudes and both signs, some zero."""
     values = Recipe("normal", seed).expand((size,))
     exponents = np.rint(20 * Recipe("normal", seed + 100).expand((size,))).astype(int)
-    return np.ldexp(np.where(np.arange(size) % 9 == 0, 0.0, values), exponents)
+    scaled: Float64 = np.ldexp(np.where(np.arange(size) % 9 == 0, 0.0, values), exponents)
+    return scaled
 
 
 def rationals(values: Float64) -> list[Fraction]:

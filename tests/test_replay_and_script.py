@@ -8,17 +8,15 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from properties import __main__, replay, runner
+from properties import replay, runner
 from properties import violations as v
 from properties.case import Case, Tensor
-from properties.child import Spares
 from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.replay import CANNOT_RUN, FAILED, FIXED, recheck
@@ -26,54 +24,25 @@ from properties.repro import WRITTEN_OUT, script
 from properties.runner import Runner
 from properties.subject import Subject
 from properties.values import KINDS, Recipe
-from reference import Conv2dParams
-from tests.plugin_targets import ROOT, environment
+from tests.killing import Recycling
+from tests.plugin_targets import (
+    CALL,
+    CASE,
+    CRASH,
+    DEFECTS,
+    HANG,
+    REPEATED,
+    ROOT,
+    SCALING,
+    TRAINED,
+    VALUE,
+    Defect,
+    environment,
+)
 
 STOCK = "torch.nn.functional:conv2d"
-CALL: dict[str, Any] = {"kind": "call"}
 LIMIT = 60.0
 
-CASE = Case(
-    Tensor((1, 2, 5, 5), Recipe("normal", 1)),
-    Tensor((3, 2, 3, 3), Recipe("normal", 2), "channels_last"),
-    Tensor((3,), Recipe("normal", 3)),
-    Conv2dParams(padding=(1, 0)),
-)
-TRAINED = CASE.replace(
-    gradients=("input", "weight", "bias"), grad_output=Tensor((1, 3, 5, 3), Recipe("signs", 4))
-)
-
-
-@dataclass(frozen=True)
-class Defect:
-    """An implementation of `tests.plugin_targets`, and the kind of violation that it is."""
-
-    name: str
-    kind: str
-    check: dict[str, Any]
-    case: Case = CASE
-
-    @property
-    def target(self) -> Implementation:
-        """The implementation."""
-        return Implementation(f"tests.plugin_targets:{self.name}")
-
-
-VALUE = Defect("adds_one", "value", CALL)
-SCALING = Defect("scales_loosely", "relation", {"kind": "scale", "power": 3})
-REPEATED = Defect("changes_bits", "nondeterminism", {"kind": "repeat"})
-CRASH = Defect("crashes", "crash", CALL)
-HANG = Defect("hangs", "hang", CALL)
-DEFECTS = (
-    VALUE, SCALING, REPEATED, CRASH, HANG,
-    Defect("exits", "exit", CALL),
-    Defect("exits_as_if_absent", "exit", CALL),
-    Defect("doubles_its_input", "mutation", CALL),
-    Defect("writes_next_to_its_input", "mutation", CALL),
-    Defect("reuses_its_buffer", "alias", CALL),
-    Defect("drops_last_column", "shape", CALL, TRAINED.forward()),
-    Defect("raises", "error", CALL, TRAINED),
-)  # fmt: skip
 NAMES = [defect.name for defect in DEFECTS]
 
 
@@ -85,19 +54,19 @@ def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def spares() -> Iterator[Spares]:
-    """Return the waiting children that all tests of this module share."""
-    waiting = Spares()
-    yield waiting
-    waiting.close()
+def spares() -> Iterator[Recycling]:
+    """Return the workers that the tests of this module share."""
+    workers = Recycling()
+    yield workers
+    workers.close()
 
 
-def found(defect: Defect, spares: Spares) -> v.Violation:
+def found(defect: Defect, spares: Recycling) -> v.Violation:
     """Return the violation that the judge finds in a defect's own call."""
-    with Runner(defect.target, spares) as own:
-        subject = Subject(defect.target, own, Domain())
-        with pytest.raises(v.Violation) as caught:
-            recheck(subject, defect.case, defect.check)
+    own = Runner(defect.target, spares)
+    with pytest.raises(v.Violation) as caught:
+        recheck(Subject(defect.target, own, Domain()), defect.case, defect.check)
+    spares.give(own)
     assert caught.value.kind == defect.kind
     return caught.value
 
@@ -145,7 +114,7 @@ def _plain(case: Case = CASE) -> str:
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=NAMES)
 def test_script_exits_1_while_the_defect_is_there(
-    defect: Defect, spares: Spares, tmp_path: Path
+    defect: Defect, spares: Recycling, tmp_path: Path
 ) -> None:
     """The script of a violation of any kind exits 1, and finds torch's own conv2d as defined."""
     text = script(found(defect, spares), defect.target)
@@ -273,23 +242,3 @@ def test_replay_of_no_file(tmp_path: Path) -> None:
     for text in ("", "[]", "null"):
         path.write_text(text)
         assert replay.replay(path)[0] == CANNOT_RUN
-
-
-@pytest.mark.parametrize(
-    ("statuses", "expected"), [((0, 0), 0), ((0, 5), 5), ((5, 1), 1), ((1, 0), 1)]
-)
-def test_replay_command_reports_the_worst(
-    statuses: tuple[int, int],
-    expected: int,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Of several files one that fails decides the exit status; --json names every outcome."""
-    answers = {f"{n}.json": (status, f"text {n}") for n, status in enumerate(statuses)}
-    monkeypatch.setattr(__main__, "replay", lambda path: answers[str(path)])
-    written = tmp_path / "out.json"
-    assert __main__.main(["replay", *answers, "--json", str(written)]) == expected
-    assert capsys.readouterr().out == "text 0\ntext 1\n"
-    words = {0: "FIXED", 1: "FAILED", 5: "CANNOT RUN HERE"}
-    assert json.loads(written.read_text()) == {n: words[s] for n, (s, _) in answers.items()}

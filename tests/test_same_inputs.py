@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.plugin_targets import POINTWISE, ROOT, UNBATCHED, Run, property_of, run_pytest
+from tests.plugin_targets import POINTWISE, ROOT, UNBATCHED, Run, green_run, property_of, run_pytest
 
 SELECTED = (POINTWISE, UNBATCHED)
 NAMES = {name.partition("::")[2] for name in SELECTED}
+NAME = POINTWISE.partition("::")[2]
 STOCK = ("--conv2d-impl", "F.conv2d")
 
 
-@cache
-def checkout() -> dict[str, str]:
-    """Return the digests of a run of the checkout in one process."""
-    with TemporaryDirectory() as directory:
-        return _digests(_run(Path(directory)))
-
-
-def _run(directory: Path, *arguments: str) -> Run:
-    return run_pytest(directory, *map(property_of, SELECTED), *STOCK, *arguments)
+@pytest.fixture
+def green(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the digests of a run of this checkout in one process."""
+    return _digests(green_run(tmp_path_factory))
 
 
 def _digests(run: Run) -> dict[str, str]:
@@ -34,18 +28,31 @@ def _digests(run: Run) -> dict[str, str]:
     return run.digests
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_workers_draw_the_same_inputs(workers: int, tmp_path: Path) -> None:
-    """One process, -n 1 and -n 2 check the same calls."""
-    assert _digests(_run(tmp_path, "-n", str(workers))) == checkout()
+def _copy(directory: Path) -> None:
+    for package in ("reference", "properties"):
+        shutil.copytree(ROOT / package, directory / package)
 
 
-def test_installed_packages_draw_the_same_inputs(tmp_path: Path) -> None:
-    """As in an installation: the packages elsewhere, --pyargs, another rootdir, no conftest."""
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_checkouts_draw_the_same_inputs(
+    workers: int, green: dict[str, str], tmp_path: Path
+) -> None:
+    """Plain `pytest`, -n 1 and -n 2 in another checkout, not installed, check the same calls."""
+    _copy(tmp_path)
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "tests").mkdir()
+    distributed = ("-n", str(workers)) if workers else ()
+    run = run_pytest(tmp_path, "-k", " or ".join(NAMES), *STOCK, *distributed, cwd=tmp_path)
+    assert _digests(run) == green
+    assert f"rootdir: {tmp_path}\n" in run.output
+
+
+def test_installed_packages_draw_the_same_inputs(green: dict[str, str], tmp_path: Path) -> None:
+    """As in an installation: packages elsewhere, --pyargs, another rootdir, no conftest, no ini."""
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
-    for package in ("reference", "properties"):
-        shutil.copytree(ROOT / package, site / package)
+    _copy(site)
     names = [f"properties.{name.replace('.py', '')}" for name in SELECTED]
     run = run_pytest(
         tmp_path,
@@ -53,14 +60,33 @@ def test_installed_packages_draw_the_same_inputs(tmp_path: Path) -> None:
         cwd=elsewhere,
         PYTHONPATH=str(site),
     )
-    assert _digests(run) == checkout()
+    assert _digests(run) == green
     assert f"rootdir: {ROOT}\n" not in run.output
-    assert all(str(ROOT) not in item["nodeid"] for item in run.report["items"])
 
 
-def test_digests_tell_inputs_apart(tmp_path: Path) -> None:
-    """A digest can differ: two properties have two, and so has one property of another domain."""
-    assert len(set(checkout().values())) == len(NAMES)
-    narrow = _run(tmp_path, "--conv2d-only", "bias=no")
-    assert narrow.status == 0, narrow.output
-    assert not set(narrow.digests.values()) & set(checkout().values())
+def test_ci_changes_nothing_about_the_gate(green: dict[str, str], tmp_path: Path) -> None:
+    """CI=1, where Hypothesis takes another profile by itself, leaves the gate's inputs the same."""
+    run = run_pytest(tmp_path, property_of(POINTWISE), *STOCK, CI="1")
+    assert run.status == 0, run.output
+    assert run.digests[NAME] == green[NAME]
+    assert run.report["profile"] == "conv2d-gate"
+
+
+def test_ci_does_not_pin_a_search(tmp_path: Path) -> None:
+    """Two runs of conv2d-dev draw different inputs under CI=1 too, and print their seeds."""
+    profile = ("--hypothesis-profile", "conv2d-dev", "--conv2d-only", "batch=1")
+    runs = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        run = run_pytest(tmp_path / name, property_of(POINTWISE), *STOCK, *profile, CI="1")
+        assert run.status == 0, run.output
+        seed = run.report["seed"]
+        assert f"conv2d-properties: profile conv2d-dev (seed {seed})\n" in run.output
+        runs.append(run)
+    assert runs[0].report["seed"] != runs[1].report["seed"]
+    assert runs[0].digests != runs[1].digests
+
+
+def test_digests_tell_inputs_apart(green: dict[str, str]) -> None:
+    """A digest can differ: two properties with different inputs have two."""
+    assert len(set(green.values())) == len(NAMES)

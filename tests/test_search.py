@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -156,7 +156,7 @@ def test_hangs_end_the_search() -> None:
 def test_the_digest_depends_on_order_and_on_every_argument() -> None:
     """The digest is that of the inputs in order: drawn cases by key, other arguments by value."""
 
-    def digest(*drawn: dict[str, object]) -> str:
+    def digest(*drawn: Mapping[str, object]) -> str:
         search = Search()
         for arguments in drawn:
             search.trial(arguments, passes)

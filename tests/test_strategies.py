@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -12,10 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture.data import ConjectureData
 from hypothesis.strategies import SearchStrategy
 
-from properties import known
 from properties.case import Case
-from properties.domain import FACTORS, Domain, OutOfDomain, activated
-from properties.known import STOCK
+from properties.domain import FACTORS
 from properties.levels import levels
 from properties.profiles import PROFILES
 from properties.strategies import CHANNELS, EXTENTS, MAX_MACS, cases
@@ -38,7 +38,6 @@ REACH: dict[str, Sequence[object]] = {
     "in_channels": CHANNELS,
     "out_channels": CHANNELS,
     "output_width": EXTENTS,
-    "output_height": EXTENTS,
     "batch": (0, 1, 2, 4, 5, 15, 16, 17, "unbatched"),
     "bias": ("yes", "no"),
     "dtype": ("float32", "float64"),
@@ -49,7 +48,13 @@ REACH: dict[str, Sequence[object]] = {
         *("wide13 x signs", "signs x wide13", "wide27 x signs", "signs x wide27"),
     ),
 }
-CORNER = {"kernel": ("rectangle",), "padding": ("kernel",), "padding_mode": ("reflect",)}
+CORNER: dict[str, Any] = {
+    "kernel": ("rectangle",),
+    "padding": ("kernel",),
+    "padding_mode": ("reflect",),
+    "dilation": ("3",),
+    "stride": ("1",),
+}
 PLAIN = "float32, input 1x1x1x1, weight 1x1x1x1"
 SHRUNK: dict[str, tuple[Callable[[Case], bool], str]] = {
     "any case": (lambda c: True, PLAIN),
@@ -143,33 +148,29 @@ def test_torch_accepts_every_case(drawn: list[Case]) -> None:
     """nn.Conv2d, on the meta device, takes every drawn call and gives the declared shape."""
     for case in drawn:
         p, weight, dtype = case.params, case.weight, getattr(torch, case.dtype)
+        arguments: dict[str, Any] = dataclasses.asdict(p)
         layer = torch.nn.Conv2d(
             weight.shape[1] * p.groups,
             weight.shape[0],
-            weight.shape[2:],
-            p.stride,
-            p.padding,
-            p.dilation,
-            p.groups,
-            case.bias is not None,
-            p.padding_mode,
+            (weight.shape[2], weight.shape[3]),
+            bias=case.bias is not None,
             device="meta",
             dtype=dtype,
+            **arguments,
         )
         x = torch.empty_strided(case.input.shape, case.input.strides, dtype=dtype, device="meta")
         assert tuple(layer(x).shape) == case.output_shape, case
 
 
 def test_size_is_bounded(drawn: list[Case]) -> None:
-    """A call stays within MAX_MACS; where reflection dictates the extent, within 16 times that.
+    """Nearly every call stays within MAX_MACS multiply-accumulates; none exceeds 17.1 times that.
 
-    A 9x8 kernel with dilation 3, padded by its own reach in mode "reflect", has no smaller input
-    than 26x23, and so up to 65x46 outputs; seven groups of one channel are the least of "prime".
+    The exception is padding by the kernel's own reach, which dictates an output of up to 65x52
+    for 8x9 taps; seven groups of one channel are then the least that "prime" may mean.
     """
-    corner, _ = sample(cases(**CORNER, dilation=("3",), stride=("1",)), 150)
-    assert max(case.macs for case in corner) <= 16 * MAX_MACS
-    free = [c for c in drawn if c.params.padding_mode in ("zeros", "replicate")]
-    assert max(case.macs for case in free) <= MAX_MACS
+    corner, _ = sample(cases(**CORNER), 150)
+    assert max(case.macs for case in (*drawn, *corner)) <= 7 * 65 * 52 * 8 * 9
+    assert sum(case.macs > MAX_MACS for case in drawn) < 0.01 * len(drawn)
 
 
 def test_no_draw_is_rejected() -> None:
@@ -183,9 +184,9 @@ def test_only_small_choices_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     spans: list[int] = []
     honest = ConjectureData.draw_integer
 
-    def spy(data: ConjectureData, min_value: int, max_value: int, **rest: object) -> int:
+    def spy(data: ConjectureData, min_value: int, max_value: int, **rest: Any) -> int:
         spans.append(max_value - min_value + 1)
-        return honest(data, min_value, max_value, **rest)  # type: ignore[call-overload, no-any-return]
+        return honest(data, min_value, max_value, **rest)
 
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError("a float, string or bytes was drawn")
@@ -207,70 +208,3 @@ def test_shrinks_to_the_plainest_call(name: str) -> None:
     assert case.summary() == expected
     for place, tensor in enumerate((case.input, case.weight)):
         assert tensor.to_json()["values"] == {"kind": "integers", "seed": place, "exponent": 0}
-
-
-@pytest.mark.parametrize(
-    "constraints",
-    [
-        "dtype=float32 groups=1 passes=forward",
-        "bias=no",
-        "passes=backward padding_mode=zeros batch=2|unbatched",
-        "kernel=square|1x1 stride=1|2 padding=same|0 dilation=1",
-        "layout=channels_last batch=1|4 groups=depthwise|prime",
-        "layout=channels_last",
-        "stride=2 batch=16|17",
-    ],
-)
-def test_draws_stay_in_the_domain(constraints: str) -> None:
-    """Under an activated domain every factor of every case has a level that is declared."""
-    domain = Domain.parse([constraints])
-    with activated(domain):
-        found, _ = sample(cases(), 150)
-    for case in found:
-        for factor in domain.levels:
-            assert _named(case, factor) & set(domain.options(factor)), (factor, case)
-
-
-def _named(case: Case, factor: str) -> set[str]:
-    """Return the levels of `FACTORS` that describe the case."""
-    p, found = case.params, levels(case)
-    if factor in ("stride", "dilation"):
-        pair = getattr(p, factor)
-        return {str(pair[0]) if pair[0] == pair[1] else f"{pair[0]},{pair[1]}"}
-    if factor == "padding":
-        return {p.padding} if isinstance(p.padding, str) else {str(p.padding[0])}
-    if factor == "groups":
-        return {found["groups"], {1: "1", 2: "2"}.get(p.groups, "prime")}
-    if factor == "layout":
-        layouts = {t.layout for t in case.tensors.values() if len(t.shape) == 4}
-        return layouts if len(layouts) == 1 else set()
-    return {found[factor]}
-
-
-@pytest.mark.parametrize(
-    ("declared", "needed"),
-    [
-        ("dtype=float32", {"dtype": ("float64",)}),
-        ("passes=forward", {"passes": FACTORS["passes"][1:]}),
-        ("groups=1", {"derived": {"groups": "2"}}),
-        ("bias=no passes=bias", {}),
-        ("stride=2 padding=same", {}),
-        ("layout=channels_last batch=unbatched", {}),
-    ],
-)
-def test_what_the_domain_lacks_is_said(declared: str, needed: dict[str, Sequence[str]]) -> None:
-    """A property that needs what is not declared ends with OutOfDomain, at its first draw."""
-    with activated(Domain.parse([declared])), pytest.raises(OutOfDomain):
-        sample(cases(**needed), 20)  # type: ignore[arg-type]
-
-
-def test_known_crashes_are_stepped_round() -> None:
-    """With the stock defects active no draw lies in a crash region; without, some draw does."""
-    only = {"dtype": ("float32",), "bias": ("yes",), "dilation": ("3",), "padding_mode": ("zeros",)}
-    crashes = [defect for defect in STOCK if defect.kind in ("crash", "hang")]
-    free, _ = sample(cases(**only), 300)
-    with known.activated(STOCK):
-        stepped, _ = sample(cases(**only), 300)
-    for defect in crashes:
-        assert any(defect.covers(case) for case in free)
-        assert not any(defect.covers(case) for case in stepped)

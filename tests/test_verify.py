@@ -137,6 +137,26 @@ def test_command_line_refuses(
     assert capsys.readouterr() == ("", "device 'cuda' is not there\n")
 
 
+@pytest.mark.parametrize(
+    ("statuses", "expected"), [((0, 0), 0), ((0, 5), 5), ((5, 1), 1), ((1, 0), 1)]
+)
+def test_replay_command_reports_the_worst(
+    statuses: tuple[int, int],
+    expected: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of several files one that fails decides the exit status; --json names every outcome."""
+    answers = {f"{n}.json": (status, f"text {n}") for n, status in enumerate(statuses)}
+    monkeypatch.setattr(__main__, "replay", lambda path: answers[str(path)])
+    written = tmp_path / "out.json"
+    assert __main__.main(["replay", *answers, "--json", str(written)]) == expected
+    assert capsys.readouterr().out == "text 0\ntext 1\n"
+    words = {0: "FIXED", 1: "FAILED", 5: "CANNOT RUN HERE"}
+    assert json.loads(written.read_text()) == {n: words[s] for n, (s, _) in answers.items()}
+
+
 def test_public_names_stay() -> None:
     """`from properties import verify, Case, Report` gives the same objects every time."""
     for _ in range(2):

@@ -46,14 +46,15 @@ def run() -> None:
     profile = dataclasses.replace(PROFILES["conv2d-gate"], examples=EXAMPLES)
     prepare(the_property, profile, 0)
     implementation = Implementation("F.conv2d")
-    with TimedRunner(implementation) as runner:
+    runner = TimedRunner(implementation)
+    with runner:
         defects = known.stock_defects(runner.start())
         domain = Domain().within(padding_mode=("zeros",))
         subject = Subject(implementation, runner, domain, defects)
         search = subject.search = Search()
         began = time.perf_counter()
         with activated(domain), known.activated(defects):
-            the_property(conv2d=subject)  # type: ignore[call-arg]
+            the_property(conv2d=subject)
         wall = time.perf_counter() - began
         worker = runner.peak()
     parts = {

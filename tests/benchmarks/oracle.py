@@ -112,7 +112,7 @@ def _onnx(layer: Layer, x: Float64, w: Float64) -> Call:
         helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in ("x", "w", "y")
     ]
     graph = helper.make_graph([node], "conv", described[:2], described[2:])
-    evaluator = ReferenceEvaluator(helper.make_model(graph))
+    evaluator: Any = ReferenceEvaluator(helper.make_model(graph))
     return lambda: evaluator.run(None, {"x": x, "w": w})[0]
 
 

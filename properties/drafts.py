@@ -1,0 +1,106 @@
+"""What is drawn of a call, and how a valid `Case` is put together from it.
+
+Sizes are drawn of the *output*; the input's extent follows from them, so every draw is valid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from properties.case import Case, Tensor
+from properties.known import Avoidance
+from properties.values import Recipe
+from reference import Conv2dParams
+
+Pair = tuple[int, int]
+
+# Kinds of data: the recipes of input and weight; "wide" stands for the widest odd integers.
+VALUES = {
+    "integers": ("integers", "integers"),
+    "normal": ("normal", "normal"),
+    "one-hot input": ("onehot", "integers"),
+    "one-hot weight": ("integers", "onehot"),
+    "ones weight": ("integers", "ones"),
+    "sparse": ("sparse", "sparse"),
+    "cancelling": ("cancelling", "normal"),
+    "wide input": ("wide", "signs"),
+    "wide weight": ("signs", "wide"),
+}
+WIDE = {"float32": "wide13", "float64": "wide27"}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What was drawn about extents, before the input's extent is computed from it."""
+
+    kernel: Pair
+    stride: Pair
+    padding: Pair | str
+    dilation: Pair
+    padding_mode: str
+    output: Pair
+    spare: Pair  # rows and columns that the last stride leaves over
+    fit: str
+
+    def params(self, groups: int) -> Conv2dParams:
+        """Return the parameters of the call."""
+        return Conv2dParams(self.stride, self.padding, self.dilation, groups, self.padding_mode)
+
+    def input_size(self) -> Pair:
+        """Return the extent of an input that gives `output`, or the nearest possible one."""
+        pads = self.params(1).pads(self.kernel)
+        height, width = (self._extent(axis, sum(pads[axis]), max(pads[axis])) for axis in (0, 1))
+        return height, width
+
+    def _extent(self, axis: int, padded: int, largest_pad: int) -> int:
+        reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1
+        if self.fit == "equal":
+            extent = self.kernel[axis]
+        elif self.fit == "larger":
+            extent = self.kernel[axis] - 1
+        else:
+            extent = (self.output[axis] - 1) * self.stride[axis] + reach - padded + self.spare[axis]
+        least = {"reflect": largest_pad + 1, "circular": largest_pad}.get(self.padding_mode, 1)
+        return max(extent, reach - padded, least, 1)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Everything that was drawn, before the case is put together."""
+
+    geometry: Geometry
+    dtype: str
+    bias: bool
+    passes: str
+    groups: int
+    multiplier: int  # out_channels // groups
+    shared: int  # in_channels // groups
+    batch: str
+    layouts: tuple[str, str, str]
+    values: str
+    seed: int
+    exponent: int
+
+    def assemble(self, avoid: Avoidance) -> Case:
+        """Return the case; the input is at least as large as `avoid` asks for."""
+        height, width = self.geometry.input_size()
+        batch = () if self.batch == "unbatched" else (int(self.batch),)
+        layouts = self.layouts if batch else ("contiguous", self.layouts[1], "contiguous")
+        first, second = (WIDE[self.dtype] if k == "wide" else k for k in VALUES[self.values])
+        other = "normal" if self.values in ("normal", "cancelling", "sparse") else "integers"
+        height, width = max(height, avoid.min_height), max(width, avoid.min_width)
+        shape = (*batch, self.groups * self.shared, height, width)
+        out_channels, seed = self.groups * self.multiplier, 4 * self.seed
+        weight_shape = (out_channels, self.shared, *self.geometry.kernel)
+        bias = Tensor((out_channels,), Recipe(other, seed + 2, self.exponent))
+        case = Case(
+            Tensor(shape, Recipe(first, seed, self.exponent), layouts[0]),
+            Tensor(weight_shape, Recipe(second, seed + 1), layouts[1]),
+            bias if self.bias else None,
+            self.geometry.params(self.groups),
+            self.dtype,
+        )
+        if self.passes == "forward":
+            return case
+        upstream = Tensor(case.output_shape, Recipe(other, seed + 3), layouts[2])
+        return case.replace(gradients=tuple(self.passes.split("+")), grad_output=upstream)
