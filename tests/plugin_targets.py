@@ -47,6 +47,11 @@ def _next_float(values: Any) -> Any:
     return torch.nextafter(values, torch.full_like(values, float("inf")))
 
 
+def agrees(*arguments: Any) -> Any:
+    """Be right."""
+    return _conv2d(*arguments)
+
+
 def adds_one(*arguments: Any) -> Any:
     """Be wrong everywhere, and by much."""
     return _conv2d(*arguments) + 1.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -49,9 +48,6 @@ def _usage_error(directory: Path, *arguments: str) -> str:
     assert run.status == 4, run.output
     assert not run.report
     return run.output.strip().splitlines()[-1]
-
-
-# Requests
 
 
 def test_absent_device_is_refused(tmp_path: Path) -> None:
@@ -110,9 +106,6 @@ def test_malformed_domain_is_refused(constraint: str, said: str, tmp_path: Path)
     assert said in _usage_error(tmp_path, *STOCK, "--conv2d-only", constraint)
 
 
-# A run without a violation
-
-
 def test_header_says_what_is_verified(green: Run) -> None:
     """Profile, implementation, device, versions and domain stand above the run."""
     assert "conv2d-properties: profile conv2d-gate (fixed seeds)\n" in green.output
@@ -167,9 +160,6 @@ def test_time_budget_ends_a_hunt(tmp_path: Path) -> None:
     assert ", 6 s)\n" in run.output
 
 
-# Runs that must not count as green
-
-
 def test_properties_without_a_case_verify_nothing(tmp_path: Path) -> None:
     """A property that saw no call fails; one outside the domain is skipped, and listed by name."""
     names = (property_of(POINTWISE), property_of(UNBATCHED))
@@ -195,9 +185,6 @@ def test_errors_beside_the_call_are_not_ok(tmp_path: Path) -> None:
     assert run.status == 1, run.output
     assert "only in the controller" in run.output
     assert not run.report["ok"]
-
-
-# A run with a violation
 
 
 def _require_shown_and_filed(run: Run) -> None:
@@ -236,14 +223,6 @@ def test_violation_is_shown_and_filed(red: Run) -> None:
 def test_violation_crosses_from_a_worker(tmp_path: Path) -> None:
     """With pytest-xdist the same is shown and filed."""
     _require_shown_and_filed(run_pytest(tmp_path, property_of(POINTWISE), *WRONG, "-n", "2"))
-
-
-def test_case_of_a_run_can_be_replayed(red: Run) -> None:
-    """The case.json that a run files is what `python -m properties replay` takes: FAILED, 1."""
-    command = [sys.executable, "-m", "properties", "replay", red.report["violations"][0]["case"]]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1, done.stderr
-    assert done.stdout.startswith("FAILED ")
 
 
 def test_plugin_sleeps_in_other_projects(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import properties
 from properties import Report, __main__, verify
 from properties.case import Case
-from tests.plugin_targets import ROOT, environment
+from tests.plugin_targets import POINTWISE, ROOT, environment, property_of, shared_run
 
 # A domain in which few properties have a case, so that a run takes seconds.
 ONLY = (
@@ -24,7 +24,7 @@ ONLY = (
 
 def test_right_implementation_is_verified(tmp_path: Path) -> None:
     """A right implementation: ok, no violation, and how many cases say so."""
-    report = verify("torch.nn.functional:conv2d", only=ONLY, seconds=20, directory=tmp_path)
+    report = verify("tests.plugin_targets:agrees", only=ONLY, seconds=8, directory=tmp_path)
     assert report.ok, report.output
     assert (report.exit_status, list(report.violations)) == (0, [])
     assert report.examples > 20
@@ -35,16 +35,16 @@ def test_right_implementation_is_verified(tmp_path: Path) -> None:
 
 def test_wrong_implementation_is_found(tmp_path: Path) -> None:
     """A wrong implementation: each violation with kind, call, text and a script that exists."""
-    report = verify("tests.plugin_targets:adds_one", only=ONLY, seconds=20, directory=tmp_path)
+    report = verify("tests.plugin_targets:adds_one", only=ONLY, seconds=8, directory=tmp_path)
     assert not report.ok
     assert report.exit_status == 1
-    assert report.violations
+    assert {found.kind for found in report.violations} == {"value", "relation"}
     for found in report.violations:
-        assert (found.kind, found.target) == ("value", "tests.plugin_targets:adds_one on cpu")
+        assert found.target == "tests.plugin_targets:adds_one on cpu"
         assert isinstance(found.case, Case)
         assert found.case.weight.shape[-2:] == (1, 1)
         assert found.case.summary() in found.text
-        assert found.text.startswith(f"ValueViolation: {found.title}\n")
+        assert found.text.startswith(f"{found.kind.title()}Violation: {found.title}\n")
         assert found.script.is_relative_to(tmp_path)
         compile(found.script.read_text(), str(found.script), "exec")
     count = len(report.violations)
@@ -71,26 +71,24 @@ def test_wrong_request_is_a_value_error(
     assert said in str(caught.value)
 
 
-def test_command_line_verifies(tmp_path: Path) -> None:
-    """`python -m properties verify` exits 1 on a violation and writes the report to --json."""
-    written = tmp_path / "out.json"
-    words = [word for constraint in ONLY for word in ("--only", constraint)]
-    command = [
-        sys.executable,
-        "-m",
-        "properties",
-        "verify",
-        "tests.plugin_targets:drops_last_column",
-    ]
-    done = subprocess.run(
-        [*command, *words, "--seconds", "20", "--json", str(written)],
-        cwd=tmp_path,
+def _command(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "properties", *words],
+        cwd=directory,
         env=environment(PYTHONPATH=str(ROOT)),
         capture_output=True,
         text=True,
         check=False,
         timeout=200,
     )
+
+
+def test_command_line_verifies(tmp_path: Path) -> None:
+    """`python -m properties verify` exits 1 on a violation and writes the report to --json."""
+    written = tmp_path / "out.json"
+    words = [word for constraint in ONLY for word in ("--only", constraint)]
+    words += ["--seconds", "5", "--json", str(written)]
+    done = _command(tmp_path, "verify", "tests.plugin_targets:drops_last_column", *words)
     assert done.returncode == 1, done.stderr
     report = json.loads(written.read_text())
     assert not report["ok"]
@@ -155,6 +153,18 @@ def test_replay_command_reports_the_worst(
     assert capsys.readouterr().out == "text 0\ntext 1\n"
     words = {0: "FIXED", 1: "FAILED", 5: "CANNOT RUN HERE"}
     assert json.loads(written.read_text()) == {n: words[s] for n, (s, _) in answers.items()}
+
+
+def test_case_of_a_run_can_be_replayed(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """The case.json that a run files is what `python -m properties replay` takes: FAILED, 1."""
+    arguments = (property_of(POINTWISE), "--conv2d-impl", "tests.plugin_targets:adds_one")
+    red = shared_run(tmp_path_factory, "red", *arguments)
+    (violation,) = red.report["violations"]
+    done = _command(tmp_path, "replay", violation["case"])
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith(f"FAILED {violation['case']}\nValueViolation: ")
 
 
 def test_public_names_stay() -> None:

@@ -28,6 +28,14 @@ ADJOINT = "test_adjoint_identity"
 FLIPPED = "test_flipped_kernel_is_true_convolution"
 MODES = "test_padding_modes_pad_as_defined"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
+# Where descent ends: at the true kernel, or as near to it as the data allow.
+ENDINGS = (
+    "test_kernel_is_recovered",
+    "test_unidentifiable_kernel_ends_at_the_projection",
+    "test_true_convolution_teaches_the_flipped_kernel",
+    "test_edge_kernel_is_recovered",
+    "test_ambiguous_kernel_ends_at_one_half",
+)
 
 PROPERTIES = (
     VALUE,
@@ -52,6 +60,7 @@ PROPERTIES = (
     FLIPPED,
     MODES,
     TRAINING,
+    *ENDINGS,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.catalogue import (
     BIAS,
     DILATION,
+    ENDINGS,
     FLIPPED,
     FORM,
     INTEGERS,
@@ -126,7 +127,7 @@ KERNELS = (
     Mutant(
         "kernels:flipped",
         "true convolution instead of cross-correlation",
-        (VALUE, INTEGERS, FLIPPED),
+        (VALUE, INTEGERS, FLIPPED, *ENDINGS),
         Call(),
         Call(w=(4, 4, 1, 1)),
     ),

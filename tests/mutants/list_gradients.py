@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.catalogue import (
     ADJOINT,
+    ENDINGS,
     GRADIENTS,
     TRAINING,
     Call,
@@ -72,7 +73,7 @@ GRADIENT = (
     Mutant(
         "gradients:grad_weight_in_bfloat16",
         "the weight's gradient is rounded to bfloat16",
-        (GRADIENTS, TRAINING),
+        (GRADIENTS, TRAINING, *ENDINGS),
         Call(kind="normal", gradients=("weight",)),
         Call(kind="normal", gradients=("input",)),
     ),
