@@ -94,8 +94,11 @@ class Tensor:
         shape, values = tuple(int(extent) for extent in data["shape"]), data["values"]
         if isinstance(values, Mapping):
             return cls(shape, Recipe(**values), data["layout"])
-        array = np.array([float.fromhex(v) for v in values], dtype=np.float64).reshape(shape)
-        return cls(shape, Explicit(array), data["layout"])
+        try:
+            array = np.array([float.fromhex(v) for v in values], dtype=np.float64)
+        except OverflowError as error:
+            raise ValueError(f"`values` holds a number beyond float64: {error}") from error
+        return cls(shape, Explicit(array.reshape(shape)), data["layout"])
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,7 @@ class Case:
             )
             gradients = tuple(data["gradients"])
             return cls(params=params, dtype=data["dtype"], gradients=gradients, **tensors)
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a case: {type(error).__name__} {error}") from error
 
     def summary(self) -> str:

@@ -181,6 +181,10 @@ class Spares:
             self._waiting[device, memory] = Child(device, memory)
         return child
 
+    def keep(self, child: Child) -> None:
+        """Have a child that is already there be the next one to be taken."""
+        self._waiting[child.device, child.memory] = child
+
     def close(self) -> None:
         """End the children that nobody took."""
         while self._waiting:

@@ -78,24 +78,32 @@ def _padding(case: Case) -> dict[str, str]:
         "padding": form,
         "padding_ends": "uneven" if uneven else "even",
         "padding_mode": p.padding_mode,
-        "columns": "read only padding" if _blind_columns(case) else "read the input",
+        "rows": _reads(case, 0),
+        "columns": _reads(case, 1),
         "width_vs_dilation": "narrower" if case.input.shape[-1] < p.dilation[1] else "wider",
     }
 
 
-def _blind_columns(case: Case) -> bool:
-    """Tell whether no tap of any output column lies on the input."""
-    left = case.params.pads(case.weight.shape[-2:])[1][0]
-    taps = range(case.weight.shape[-1])
-    step, dilation = case.params.stride[1], case.params.dilation[1]
-    columns = range(case.output_shape[-1])
-    width = case.input.shape[-1]
-    return not any(0 <= c * step + t * dilation - left < width for c in columns for t in taps)
+def _reads(case: Case, axis: int) -> str:
+    """Tell whether any tap of any output row (axis 0) or column (axis 1) lies on the input."""
+    kernel, p = case.weight.shape[-2:], case.params
+    start = p.pads(kernel)[axis][0]
+    outputs, size = range(case.output_shape[axis - 2]), case.input.shape[axis - 2]
+    hits = any(
+        0 <= i * p.stride[axis] + tap * p.dilation[axis] - start < size
+        for i in outputs
+        for tap in range(kernel[axis])
+    )
+    return "read the input" if hits else "read only padding"
 
 
 def _sizes(case: Case) -> dict[str, str]:
     batch = str(case.input.shape[0]) if len(case.input.shape) == 4 else "unbatched"
+    images = 1 if batch == "unbatched" else case.input.shape[0]
+    # What torch itself looks at when it chooses between oneDNN and its own code.
+    several = images > 1 or case.params.groups > 1 or min(case.weight.shape[-2:]) > 3
     return {
+        "work": "several images or groups, or a large kernel" if several else "small",
         "batch": batch,
         "in_channels": str(case.input.shape[-3]),
         "out_channels": str(case.weight.shape[0]),

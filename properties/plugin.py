@@ -95,6 +95,7 @@ def _is_controller(config: pytest.Config) -> bool:
     return distributed and not hasattr(config, "workerinput")
 
 
+@pytest.hookimpl(optionalhook=True)  # xdist's; it may be switched off
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker what the controller learned, so that it need not ask again."""
     state = node.config.stash.get(STATE, None)

@@ -47,6 +47,9 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        if not hasattr(config, "workerinput"):
+            # An earlier run's report must not speak for this one.
+            report_path(config).unlink(missing_ok=True)
         self.began: float | None = None  # of the first item: probing and loading take no budget
         name = str(config.getoption(PROFILE_OPTION, None) or "")
         self.profile: Profile = PROFILES.get(name, PROFILES[DEFAULT])
@@ -61,8 +64,6 @@ class Session:
         self.targets = [Implementation(*pair) for pair in told["targets"]] if told else []
         self.facts: dict[str, Facts] = told.get("facts", {})
         if not told:
-            # An earlier run's report must not speak for this one.
-            report_path(config).unlink(missing_ok=True)
             self._probe()
 
     def _seed(self) -> int:
@@ -75,10 +76,8 @@ class Session:
         """Ask one short-lived child what exists, and load every implementation once."""
         try:
             child = Child("cpu")
-            try:
-                present = [str(name) for name in child.greet()["devices"]]
-            finally:
-                child.end()
+            self.spares.keep(child)
+            present = [str(name) for name in child.greet()["devices"]]
             devices = resolve_devices(self.config.getoption("--conv2d-device"), present)
             named = self.config.getoption("--conv2d-impl") or list(DEFAULTS)
             self.targets = [Implementation(n, device) for device in devices for n in named]
@@ -212,9 +211,8 @@ def resolve_devices(asked: list[str] | None, present: list[str]) -> list[str]:
         return [name for name in present if name.partition(":")[0] in ("cpu", "cuda")]
     devices: list[str] = []
     for name in asked:
-        kind, _, index = name.partition(":")
-        first = f"{kind}:{index or 0}" if kind != "cpu" else "cpu"
-        if name != "all" and first not in present:
+        indexed = name if name == "cpu" or ":" in name else f"{name}:0"
+        if name != "all" and indexed not in present:
             raise ValueError(f"device {name!r} is not there; present: {', '.join(present)}")
-        devices += [d for d in (present if name == "all" else [name]) if d not in devices]
+        devices += [d for d in (present if name == "all" else [indexed]) if d not in devices]
     return devices

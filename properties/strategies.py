@@ -22,7 +22,7 @@ from properties.drafts import VALUES, Draft, Geometry, Pair
 from properties.known import avoiding
 
 # Multiply-accumulates that sizes are chosen for. Where a padding mode dictates a larger input
-# (reflect by more than a dilated 8x8 kernel) a call may need 15 times as many.
+# (reflect by more than a dilated 8x8 kernel) a call may need 17 times as many.
 MAX_MACS = 100_000
 SIZES = (3, 2, 5, 4, 7, 8)  # of a kernel along an axis
 EXTENTS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65)  # of an output

@@ -185,7 +185,7 @@ def environment(**changes: str) -> dict[str, str]:
     ours = ("PYTEST_", "CI", "PYTHONPATH", "CONV2D", "HYPOTHESIS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     # Wide, because pytest cuts its one-line summaries to the width of the terminal.
-    return {**kept, "COLUMNS": "500", **changes}
+    return {**kept, "COLUMNS": "240", **changes}
 
 
 def run_pytest(directory: Path, *arguments: str, cwd: Path = ROOT, **variables: str) -> Run:

@@ -63,7 +63,7 @@ def test_absent_device_is_refused(tmp_path: Path) -> None:
     [
         (None, ["cpu", "cuda:0", "cuda:1"]),
         (["all"], ["cpu", "cuda:0", "cuda:1", "xpu:0"]),
-        (["cuda", "cpu"], ["cuda", "cpu"]),
+        (["cuda", "cpu", "cuda:0"], ["cuda:0", "cpu"]),
         (["xpu:0", "all"], ["xpu:0", "cpu", "cuda:0", "cuda:1"]),
         (["cpu", "cpu"], ["cpu"]),
     ],
@@ -148,7 +148,7 @@ def test_report_has_its_fields(green: Run) -> None:
 def test_time_budget_ends_a_hunt(tmp_path: Path) -> None:
     """--conv2d-seconds ends a search without end, in about that time, and it still reports."""
     names = [property_of(name) for name in (POINTWISE, UNBATCHED)]
-    budget = ("--hypothesis-profile", "conv2d-hunt", "--conv2d-seconds", "6")
+    budget = ("--hypothesis-profile", "conv2d-hunt", "--conv2d-seconds", "4")
     began = time.monotonic()
     run = run_pytest(tmp_path, *names, *STOCK, *budget, CI="1")
     assert run.status == 0, run.output
@@ -156,8 +156,8 @@ def test_time_budget_ends_a_hunt(tmp_path: Path) -> None:
     assert time.monotonic() - began < 60
     assert run.report["ok"]
     assert all(item["cases"] > 0 for item in run.report["items"])
-    assert 1 < sum(item["seconds"] for item in run.report["items"]) < 9
-    assert ", 6 s)\n" in run.output
+    assert 1 < sum(item["seconds"] for item in run.report["items"]) < 7
+    assert ", 4 s)\n" in run.output
 
 
 def test_properties_without_a_case_verify_nothing(tmp_path: Path) -> None:
