@@ -118,9 +118,8 @@ class Scripted:
 
     def __init__(self, reply: dict[str, Any], buffers: list[bytes]) -> None:
         self.reply, self.buffers = reply, buffers
-        self._child = None
 
-    def start(self) -> None:
+    def prepare(self, request: dict[str, Any]) -> None:
         """Do nothing; there is no worker."""
 
     def exchange(self, *call: Any) -> tuple[dict[str, Any], list[memoryview]]:
