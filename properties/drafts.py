@@ -76,7 +76,7 @@ class Draft:
     multiplier: int  # out_channels // groups
     shared: int  # in_channels // groups
     batch: str
-    layouts: tuple[str, str, str]
+    layouts: tuple[str, ...]  # of input, weight and grad_output
     values: str
     seed: int
     exponent: int

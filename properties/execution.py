@@ -31,11 +31,11 @@ class Operand:
 
     def __init__(self, spec: Header, data: memoryview, device: torch.device) -> None:
         dtype, shape, strides = DTYPES[spec["dtype"]], spec["shape"], spec["strides"]
-        self.data = bytes(data)
+        self.size = len(data)
         self.memory = bytearray(GUARD) * (len(data) + 3 * ALIGNMENT)
         offset = ALIGNMENT - _address(self.memory) % ALIGNMENT + ALIGNMENT
         self.memory[offset : offset + len(data)] = data
-        self.original = bytes(self.memory)
+        self.original, self.offset = bytes(self.memory), offset
         if not data:
             self.tensor = torch.empty_strided(shape, strides, dtype=dtype, device=device)
             return
@@ -46,9 +46,9 @@ class Operand:
 
     def changed(self) -> bool:
         """Tell whether any byte differs from what was received, guards included."""
-        if not self.data or self.tensor.device.type == "cpu":
+        if not self.size or self.tensor.device.type == "cpu":
             return self.memory != self.original
-        return read_bytes(self.flat) != self.data
+        return read_bytes(self.flat) != self.original[self.offset : self.offset + self.size]
 
     def span(self) -> tuple[int, int]:
         """Return the addresses that the operand occupies, guards included."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -32,7 +33,7 @@ STRETCH = ("nothing", "width", "in_channels", "out_channels", "height", "both_ch
 FITS = ("free", "free", "free", "equal", "larger")  # of the kernel in the unpadded input
 # Fast paths want several parameters plain at once: how many more times the first level is offered.
 PLAIN = {"stride": 3, "dilation": 3, "groups": 2, "padding_mode": 2}
-MOSTLY = (True, True, True, False)  # an empty batch shows little; it need not come often
+DIGITS = tuple(range(97))  # of a seed
 EXPONENTS = (0, 0, 0, 10, -10, 20, -20)
 
 Draw = st.DrawFn
@@ -50,13 +51,6 @@ def either(draw: Draw, first: st.SearchStrategy[Case], second: st.SearchStrategy
         with suppress(OutOfDomain):
             return draw(first)
     return draw(second)
-
-
-def seeds() -> st.SearchStrategy[int]:
-    """Return seeds of values, as two small draws."""
-    return st.tuples(_among(tuple(range(97))), _among(tuple(range(97)))).map(
-        lambda pair: 97 * pair[0] + pair[1]
-    )
 
 
 @st.composite
@@ -93,7 +87,7 @@ def cases(
     left = MAX_MACS // _macs(geometry)
     groups, multiplier, shared = _channels(draw, form, stretch, left)
     batches = _batches(domain)
-    batch = draw(_among(_without_empty(batches) if draw(_among(MOSTLY)) else batches))
+    batch = draw(_among(_without_empty(batches) * 3 + batches))
     if _images(batch) * groups * multiplier * shared > left:
         batch = min(batches, key=_images)
     draft = Draft(
@@ -105,16 +99,18 @@ def cases(
         multiplier=multiplier,
         shared=shared,
         batch=batch,
-        layouts=(
-            level("layout"),
-            level("layout"),
-            level("layout") if passes != "forward" else "contiguous",
-        ),
+        layouts=draw(_among(_layouts(domain.options("layout"), passes))),
         values=draw(_among(tuple(values))),
         seed=draw(seeds()),
         exponent=draw(_among(EXPONENTS)),
     )
     return avoiding(draft.assemble)
+
+
+@st.composite
+def seeds(draw: Draw) -> int:
+    """Return seeds of values, as two small draws."""
+    return 97 * int(draw(_among(DIGITS))) + int(draw(_among(DIGITS)))
 
 
 def _unusable_passes(domain: Domain) -> tuple[str, ...]:
@@ -134,7 +130,16 @@ def _batches(domain: Domain) -> tuple[str, ...]:
     return options
 
 
+@cache
+def _layouts(options: tuple[str, ...], passes: str) -> tuple[tuple[str, ...], ...]:
+    """Return the layouts of input, weight and grad_output; the last matters to gradients only."""
+    if passes == "forward":
+        return tuple((first, second, "contiguous") for first, second in product(options, repeat=2))
+    return tuple(product(options, repeat=3))
+
+
 def _without_empty(batches: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the batches with an image; one without shows little and need not come often."""
     return tuple(batch for batch in batches if batch != "0") or batches
 
 

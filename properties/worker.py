@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
+import gc
 import json
 import os
 import re
@@ -52,6 +53,7 @@ def _serve(config: Header, executor: Any) -> bool:
     data: list[bytes] = []
     if kind == "load":
         reply = executor.load(request["module"], request["name"])
+        gc.freeze()  # a full collection over all of torch would take longer than many calls
     elif kind == "run":
         reply, data = executor.run(request, buffers)
     elif kind == "train":
