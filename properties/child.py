@@ -70,7 +70,6 @@ class Child:
         os.close(child_read)
         os.close(child_write)
         os.set_blocking(self._write, False)
-        os.set_blocking(self._read, False)
 
     def greet(self) -> Header:
         """Wait until the child has imported torch; return the facts it reports."""

@@ -60,8 +60,6 @@ def receive(
     watch: Callable[[], None] | None = None,
 ) -> tuple[Header, list[memoryview]]:
     """Read one frame; sizes are checked before anything is allocated.
-
-    A deadline needs `fd` to be non-blocking.
     `watch` is called every 50 ms while nothing arrives; it may raise to end the wait.
     """
     magic, header_size, payload_size = HEAD.unpack(_read(fd, HEAD.size, deadline, watch))
@@ -87,11 +85,10 @@ def _read(
     data = bytearray(size)
     view = memoryview(data)
     while view:
+        if deadline is not None:
+            _wait(fd, select.POLLIN, deadline, watch)
         try:
             count = os.readv(fd, [view])
-        except BlockingIOError:
-            _wait(fd, select.POLLIN, deadline, watch)
-            continue
         except OSError as error:
             raise ChannelClosed from error
         if count == 0:
