@@ -60,6 +60,7 @@ def receive(
     watch: Callable[[], None] | None = None,
 ) -> tuple[Header, list[memoryview]]:
     """Read one frame; sizes are checked before anything is allocated.
+
     `watch` is called every 50 ms while nothing arrives; it may raise to end the wait.
     """
     magic, header_size, payload_size = HEAD.unpack(_read(fd, HEAD.size, deadline, watch))
