@@ -21,6 +21,11 @@ KAPPA = 7531.0
 STEPS = 38
 
 
+def may_be_fast(case: Case, implementation: Implementation) -> bool:
+    """Tell whether a fast algorithm may serve the call undeclared: float32 away from the CPU."""
+    return implementation.device != "cpu" and case.dtype == "float32"
+
+
 def within_fast_class(
     case: Case, name: str, observed: Float64, enclosure: Enclosure, implementation: Implementation
 ) -> bool:
@@ -28,7 +33,7 @@ def within_fast_class(
 
     Applies to float32 away from the CPU; False elsewhere.
     """
-    if implementation.device == "cpu" or case.dtype != "float32":
+    if not may_be_fast(case, implementation):
         return False
     operands = {
         "output": ("input", "weight", case.weight.shape[1]),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from properties.case import Case
 from properties.domain import Domain
 from properties.expect import enclose, expected
-from properties.fastclass import within_fast_class
+from properties.fastclass import may_be_fast, within_fast_class
 from properties.implementation import Implementation
 from properties.judge import Verdict, judge
 from properties.known import KnownDefect
@@ -101,7 +101,21 @@ class Subject:
         """Require two balls of one true value to meet; at radius 0, bit for bit."""
         verdict = judge(left.mid, Enclosure(right.mid, left.rad + right.rad))
         self._note(verdict)
+        if not verdict.ok and check is None and self._class_explains(case):
+            return
         verdict.require_relation(case, relation, check)
+
+    def _class_explains(self, case: Case) -> bool:
+        """Tell whether a side of a broken relation came from a fast algorithm, and only that.
+
+        Judges each call of the trial by itself; one that violates its own bound raises.
+        """
+        if not may_be_fast(case, self.implementation):
+            return False
+        before = self.search.unclassed
+        for call in list(self.search.calls):
+            self.check(call)
+        return self.search.unclassed > before
 
     def _judge(self, case: Case, name: str, observed: Float64, enclosure: Enclosure) -> None:
         verdict = judge(observed, enclosure)

@@ -1,0 +1,71 @@
+"""`python -m tests.hostile [NAME ...]`: each hostile implementation through pytest and `verify`.
+
+Prints the kinds of violation that each run reported, its exit status and time, and whether a
+process was left behind. Ends with status 1 if any run lost its report or missed the kind.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from properties.verification import run_pytest, verify
+from tests.hostile import HOSTILE, Hostile
+
+SECONDS = 20.0
+TESTS = "value_lies or gradients_lie or owns_its_memory"
+
+
+def main(names: list[str]) -> int:
+    """Run those that are named, or all that are to be caught."""
+    missed = 0
+    for hostile in HOSTILE:
+        if not hostile.kind or (names and hostile.name not in names):
+            continue
+        for way, run in (("pytest", _through_pytest), ("verify", _through_verify)):
+            before, began = _workers(), time.monotonic()
+            with tempfile.TemporaryDirectory() as directory:
+                status, kinds = run(hostile, Path(directory))
+            took = time.monotonic() - began
+            left = len(_workers() - before)
+            good = status == 1 and bool(kinds & {hostile.kind, hostile.also}) and not left
+            missed += not good
+            found = ", ".join(sorted(kinds)) or "nothing"
+            print(
+                f"{'ok  ' if good else 'LOST'} {hostile.name:<28} {way}: exit {status}, {found}"
+                f" (to find: {hostile.kind}), {took:.0f} s, {left} processes left",
+                flush=True,
+            )
+    return 1 if missed else 0
+
+
+def _through_pytest(hostile: Hostile, directory: Path) -> tuple[int, set[str]]:
+    path = directory / "report.json"
+    arguments = ["--conv2d-impl", hostile.target, "--conv2d-device", "cpu", "-k", TESTS]
+    status, _ = run_pytest([*arguments, "--conv2d-report", str(path)])
+    data = json.loads(path.read_text()) if path.exists() else {"violations": []}
+    return status, {str(entry["kind"]) for entry in data["violations"]}
+
+
+def _through_verify(hostile: Hostile, directory: Path) -> tuple[int, set[str]]:
+    report = verify(hostile.target, device="cpu", seconds=SECONDS, directory=directory)
+    return report.exit_status, {found.kind for found in report.violations}
+
+
+def _workers() -> set[str]:
+    """Return the processes that run or were forked from a worker of this project."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"properties.worker" in (path / "cmdline").read_bytes():
+                found.add(path.name)
+        except OSError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
