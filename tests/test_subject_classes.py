@@ -34,7 +34,7 @@ class Imitation:
         """Return what a device would."""
         p = case.params
         y = reference.conv2d(case.arrays["input"], case.arrays["weight"], padding=p.padding)
-        y = np.float32(y).astype(np.float64)
+        y = y.astype(np.float32).astype(np.float64)
         if p.padding != (0, 0):
             y[0, 0, 2, 2] += self.error
         return Observation(case, {"output": y}, {"output": y.tobytes()}, {"output": ()}, 0.0)
@@ -51,7 +51,7 @@ def relate(error: float, device: str) -> Subject:
 
 
 def test_a_fast_algorithm_is_counted() -> None:
-    """An error of 2^-12 misses the direct bound and meets the normwise one: counted, no violation."""
+    """An error of 2^-12 misses the direct bound and meets the normwise one: it is counted."""
     assert relate(2.0**-12, "cuda").search.unclassed == 1
 
 
