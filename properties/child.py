@@ -38,9 +38,12 @@ class MemoryExceeded(Exception):
 
 
 class Child:
-    """A worker process and its two pipes; `device` is the caller's name for it ("cuda:1")."""
+    """A worker process and its two pipes; `device` is the caller's name for it ("cuda:1").
 
-    def __init__(self, device: str = "cpu", memory: int = 8 << 30) -> None:
+    A `probe` also looks for every device there is, and opens them.
+    """
+
+    def __init__(self, device: str = "cpu", memory: int = 8 << 30, probe: bool = False) -> None:
         self.device, self.memory = device, memory
         self.facts: Header = {}
         self._ready = False
@@ -56,6 +59,7 @@ class Child:
             "write": child_write,
             "device": inner,
             "memory": memory,
+            "probe": probe,
             "parent": os.getpid(),
         }
         self.process = subprocess.Popen(

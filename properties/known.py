@@ -7,7 +7,7 @@ process; other kinds are run, counted and reported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -35,8 +35,10 @@ class KnownDefect:
     """A defect of a stock build.
 
     region    a conjunction: the levels (`properties.levels`) that each named factor may have
+    upstream  address of the report; empty where there is none yet
     affected  facts of the worker that must match, each a prefix ("torch": "2.13")
     kind      the violation's kind (`properties.violations`)
+    shows_as  further kinds under which the same defect comes to light
     case      one explicit call that shows it
     avoid     how a generated call steps round the region; for crashes and hangs only
     """
@@ -49,6 +51,7 @@ class KnownDefect:
     kind: str
     case: Mapping[str, Any]
     avoid: Avoidance | None = None
+    shows_as: tuple[str, ...] = ()
 
     def affects(self, facts: Mapping[str, Any]) -> bool:
         """Tell whether a worker with these facts is one of the affected builds."""
@@ -61,9 +64,9 @@ class KnownDefect:
         found = levels(case)
         return all(found[factor] in allowed for factor, allowed in self.region.items())
 
-    def explains(self, case: Case, kind: str) -> bool:
-        """Tell whether a violation of this kind on this call is the known one."""
-        return kind == self.kind and self.covers(case)
+    def explains(self, calls: Iterable[Case], kind: str) -> bool:
+        """Tell whether a violation of this kind, which these calls led to, is the known one."""
+        return kind in (self.kind, *self.shows_as) and any(map(self.covers, calls))
 
 
 _ACTIVE: ContextVar[Sequence[KnownDefect]] = ContextVar("conv2d_known_defects", default=())
@@ -101,7 +104,7 @@ STOCK: tuple[KnownDefect, ...] = (
             "dtype": ("float32",),
             "bias": ("yes",),
             "reads_as": ("channels_last",),
-            "work": ("several images or groups, or a large kernel",),
+            "work": ("several images or groups, or large",),
             "groups": ("1", "2", "multiplier", "prime"),
             "rows": ("read the input",),
             "columns": ("read only padding",),
@@ -137,6 +140,49 @@ STOCK: tuple[KnownDefect, ...] = (
             "gradients": [],
         },
         avoid=Avoidance(min_width=3),
+    ),
+    KnownDefect(
+        id="onednn-one-column",
+        summary="wrong values and reads of unwritten memory in oneDNN's channels_last float32 "
+        "convolution of one input channel, when the output is one column and only the columns "
+        "are strided (AVX-512 kernels)",
+        upstream="",
+        affected={"torch": "2.13", "device_name": "cpu", "onednn": "3.", "cpu": "AVX512"},
+        region={
+            "dtype": ("float32",),
+            "reads_as": ("channels_last",),
+            "work": ("several images or groups, or large",),
+            "in_channels": ("1",),
+            "several_columns": ("no",),
+            "several_rows": ("yes",),
+            "kernel_w": ("2 or more",),
+            "stride_h": ("1",),
+            "stride_w": ("2 or more",),
+            "dilation_w": ("1",),
+        },
+        kind="value",
+        shows_as=("relation", "nondeterminism", "training"),
+        case={
+            "input": {
+                "shape": [2, 1, 8, 5],
+                "layout": "channels_last",
+                "values": {"kind": "ones", "seed": 0, "exponent": 0},
+            },
+            "weight": {
+                "shape": [16, 1, 3, 3],
+                "layout": "contiguous",
+                "values": {"kind": "ones", "seed": 0, "exponent": 0},
+            },
+            "params": {
+                "stride": [1, 4],
+                "padding": [0, 0],
+                "dilation": [1, 1],
+                "groups": 1,
+                "padding_mode": "zeros",
+            },
+            "dtype": "float32",
+            "gradients": [],
+        },
     ),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from properties.case import Case, Tensor
 
 Pair = tuple[int, int]
@@ -17,6 +19,7 @@ def levels(case: Case) -> dict[str, str]:
         **_sizes(case),
         **_memory(case),
         "dilation": _pair(case.params.dilation),
+        "dilation_w": "1" if case.params.dilation[1] == 1 else "2 or more",
         "groups": _groups(case),
         "bias": "yes" if case.bias is not None else "no",
         "passes": "+".join(case.gradients) or "forward",
@@ -41,7 +44,14 @@ def _kernel(case: Case) -> dict[str, str]:
         fit = "larger than the input"
     parity = {0: "even", 1: "mixed", 2: "odd"}[kh % 2 + kw % 2]
     size = "7 or more" if max(kh, kw) >= 7 else "below 7"
-    return {"kernel": form, "kernel_parity": parity, "kernel_size": size, "kernel_fit": fit}
+    wide = "1" if kw == 1 else "2 or more"
+    return {
+        "kernel_w": wide,
+        "kernel": form,
+        "kernel_parity": parity,
+        "kernel_size": size,
+        "kernel_fit": fit,
+    }
 
 
 def _stride(case: Case) -> dict[str, str]:
@@ -60,6 +70,7 @@ def _stride(case: Case) -> dict[str, str]:
     )
     return {
         "stride": _pair(stride),
+        "stride_h": "1" if stride[0] == 1 else "2 or more",
         "stride_w": "1" if stride[1] == 1 else "2 or more",
         "stride_vs_kernel": "larger" if larger else "within",
         "remainder": "left over" if left_over else "none",
@@ -74,7 +85,9 @@ def _padding(case: Case) -> dict[str, str]:
     if not isinstance(p.padding, str) and pads[0][0] >= reach[0] and pads[1][0] >= reach[1]:
         form = "kernel or more"
     uneven = any(start != end for start, end in pads)
+    below = all(max(pad) < k for pad, k in zip(pads, kernel, strict=True))
     return {
+        "padding_vs_kernel": "below" if below else "kernel or more",
         "padding": form,
         "padding_ends": "uneven" if uneven else "even",
         "padding_mode": p.padding_mode,
@@ -101,15 +114,17 @@ def _sizes(case: Case) -> dict[str, str]:
     batch = str(case.input.shape[0]) if len(case.input.shape) == 4 else "unbatched"
     images = 1 if batch == "unbatched" else case.input.shape[0]
     # What torch itself looks at when it chooses between oneDNN and its own code.
-    several = images > 1 or case.params.groups > 1 or min(case.weight.shape[-2:]) > 3
+    large = min(case.weight.shape[-2:]) > 3 or math.prod(case.input.shape) > 20480
+    several = images > 1 or case.params.groups > 1
     return {
-        "work": "several images or groups, or a large kernel" if several else "small",
+        "work": "several images or groups, or large" if several or large else "small",
         "batch": batch,
         "in_channels": str(case.input.shape[-3]),
         "out_channels": str(case.weight.shape[0]),
         "output_height": str(case.output_shape[-2]),
         "output_width": str(case.output_shape[-1]),
         "several_columns": "yes" if case.output_shape[-1] > 1 else "no",
+        "several_rows": "yes" if case.output_shape[-2] > 1 else "no",
     }
 
 
@@ -125,11 +140,20 @@ def _memory(case: Case) -> dict[str, str]:
 
 
 def _reads_as_channels_last(tensor: Tensor) -> bool:
-    """Tell whether torch may take the strides for channels_last; one channel is ambiguous."""
-    if len(tensor.shape) != 4:
+    """Tell whether torch takes these strides for channels_last.
+
+    The rule is `is_channels_last_strides_2d` of c10/core/MemoryFormat.h: strides that grow in the
+    order C, W, H, N; where extents of 1 leave it open, contiguous wins.
+    """
+    if len(tensor.shape) != 4 or tensor.strides[1] == 0:
         return False
-    _, channels, height, width = tensor.shape
-    return tensor.layout == "channels_last" or channels == 1 or height == width == 1
+    least = 0
+    for axis in (1, 3, 2, 0):
+        step, extent = tensor.strides[axis], tensor.shape[axis]
+        if extent == 0 or step < least or (axis == 0 and least == tensor.strides[1]):
+            return False
+        least = step * max(extent, 1)
+    return True
 
 
 def _groups(case: Case) -> str:

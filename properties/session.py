@@ -75,9 +75,11 @@ class Session:
     def _probe(self) -> None:
         """Ask one short-lived child what exists, and load every implementation once."""
         try:
-            child = Child("cpu")
-            self.spares.keep(child)
-            present = [str(name) for name in child.greet()["devices"]]
+            probe = Child("cpu", probe=True)
+            self.spares.keep(probe)
+            present = [str(name) for name in probe.greet()["devices"]]
+            if present != ["cpu"]:
+                self.spares.close()  # it has opened devices that a worker must not hold
             devices = resolve_devices(self.config.getoption("--conv2d-device"), present)
             named = self.config.getoption("--conv2d-impl") or list(DEFAULTS)
             self.targets = [Implementation(n, device) for device in devices for n in named]

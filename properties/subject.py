@@ -48,7 +48,8 @@ class Subject:
             body()
         except Violation as violation:
             for defect in self.defects:
-                if defect.explains(violation.case, violation.kind):
+                calls = (violation.case, *self.search.calls)
+                if defect.explains(calls, violation.kind):
                     self.search.known[defect.id] += 1
                     return
             raise

@@ -17,6 +17,7 @@ import resource
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 from properties.wire import ChannelClosed, Header, pack, receive, send
@@ -32,6 +33,8 @@ def main(argument: str) -> None:
     from properties.execution import Executor
 
     facts = _facts(config["device"])
+    if config["probe"]:
+        facts["devices"] = _devices()
     executor = Executor(config["device"])
     send(config["write"], pack({"hello": facts}))
     try:
@@ -52,6 +55,7 @@ def _serve(config: Header, executor: Any) -> bool:
         return False
     data: list[bytes] = []
     if kind == "load":
+        _limit_memory(config)
         reply = executor.load(request["module"], request["name"])
         gc.freeze()  # a full collection over all of torch would take longer than many calls
     elif kind == "run":
@@ -75,8 +79,18 @@ def _prepare(config: Header) -> None:
         os._exit(1)  # the parent died before the line above took effect
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if config["device"] == "cpu" and config["memory"]:
-        resource.setrlimit(resource.RLIMIT_AS, (config["memory"], config["memory"]))
+
+
+def _limit_memory(config: Header) -> None:
+    """Limit what the implementation may allocate, on top of what torch has mapped already.
+
+    On the CPU only: a CUDA context reserves more address space than any machine has memory.
+    """
+    if config["device"] != "cpu" or not config["memory"] or sys.platform != "linux":
+        return
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = mapped + config["memory"]
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _facts(device: str) -> Header:
@@ -88,7 +102,6 @@ def _facts(device: str) -> Header:
     facts: Header = {
         "python": sys.version.split()[0],
         "torch": torch.__version__,
-        "devices": _devices(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "onednn": _onednn_version() if torch.backends.mkldnn.is_available() else None,
         "device_name": "cpu",
@@ -121,13 +134,13 @@ def _cuda_facts(device: str) -> Header:
 
 
 def _devices() -> list[str]:
+    """Return every device that computes, not only is said to be there."""
     import torch
 
     devices = ["cpu"]
     if torch.accelerator.is_available():
         kind = torch.accelerator.current_accelerator()
         count = torch.accelerator.device_count()
-        # A device is listed when it computes, not when a library says that it is there.
         for index in range(count):
             name = f"{kind.type if kind else 'cuda'}:{index}"
             with contextlib.suppress(Exception):
