@@ -109,7 +109,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return state.header() if state is not None else []
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)  # after -k and -m: a time budget is shared by what is left
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give every property its settings and its seed."""
     state = config.stash.get(STATE, None)

@@ -48,7 +48,7 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("conv2d-gate", 300, 0, database=False, shrink_seconds=20.0),
+        Profile("conv2d-gate", 300, 0, database=False, shrink_seconds=60.0),
         Profile("conv2d-dev", 50, None, database=True, shrink_seconds=60.0),
         Profile("conv2d-hunt", 10**9, None, database=True, shrink_seconds=300.0, seconds=600.0),
     )

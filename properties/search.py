@@ -17,6 +17,7 @@ from properties.case import Case
 from properties.violations import HangViolation, Violation
 
 MAX_HANGS = 5
+GRACE = 10.0  # seconds
 
 
 class BudgetSpent(BaseException):
@@ -98,8 +99,9 @@ class Search:
 
     def _remember(self, key: str, violation: Violation) -> None:
         if not self.remembered:
-            # The first failure starts the clock for shrinking it.
-            end = time.monotonic() + self.shrink_seconds(violation.kind)
-            self.deadline = end if self.deadline is None else min(end, max(self.deadline, 0.0))
+            # The first failure starts the clock for shrinking it; a budget leaves it a moment.
+            now, wanted = time.monotonic(), self.shrink_seconds(violation.kind)
+            left = wanted if self.deadline is None else max(self.deadline - now, GRACE)
+            self.deadline = now + min(wanted, left)
         self.hangs += isinstance(violation, HangViolation)
         self.remembered[key] = violation

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
+from itertools import takewhile
+from pathlib import Path
 from typing import Any, ClassVar
 
 from properties.case import Case
@@ -160,9 +162,13 @@ class TrainingViolation(Violation):
 
 
 def _last_words(log: str) -> str:
-    """Return faulthandler's stack where there is one, else the last line."""
-    frames = [line.strip() for line in log.splitlines() if line.lstrip().startswith('File "')]
-    return "\n".join(frames[:3]) if frames else log.splitlines()[-1]
+    """Return the implementation's frames of faulthandler's stack, without one the last line."""
+    lines = log.splitlines()
+    frames = [line.strip() for line in lines if line.lstrip().startswith('File "')]
+    if not frames:
+        return lines[-1] if lines else ""
+    own = str(Path(__file__).parent)
+    return "\n".join(list(takewhile(lambda frame: own not in frame, frames))[:3])
 
 
 def _indent(text: str) -> str:
@@ -174,7 +180,8 @@ KINDS: dict[str, type[Violation]] = {cls.kind: cls for cls in Violation.__subcla
 
 def died(case: Case, status: int, log: str) -> Violation:
     """Return the violation for a process that ended with this exit status during the call."""
-    facts = {"worker said": _last_words(log)} if log else {}
+    words = _last_words(log)
+    facts = {"worker said": words} if words else {}
     if status < 0:
         try:
             name = signal.Signals(-status).name

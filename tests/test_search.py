@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from properties.case import Case, Tensor
-from properties.search import MAX_HANGS, BudgetSpent, Search
+from properties.search import GRACE, MAX_HANGS, BudgetSpent, Search
 from properties.values import Recipe
 from properties.violations import HangViolation, ShapeViolation, ValueViolation, Violation
 
@@ -122,14 +122,14 @@ def test_budget_spent_without_a_violation() -> None:
 
 
 def test_the_first_violation_starts_the_clock_of_shrinking() -> None:
-    """The deadline moves to now + shrink_seconds(kind), never beyond one that is nearer."""
+    """The deadline moves to now + shrink_seconds(kind), or to one that is nearer but for a grace."""
     asked: list[str] = []
 
     def seconds(kind: str) -> float:
         asked.append(kind)
-        return 5.0
+        return 50.0
 
-    for deadline, expected in ((None, 5.0), (1.0, 1.0), (60.0, 5.0)):
+    for deadline, expected in ((None, 50.0), (1.0, GRACE), (30.0, 30.0), (90.0, 50.0)):
         now = time.monotonic()
         search = Search(None if deadline is None else now + deadline, seconds)
         for seed in (1, 2):
@@ -137,7 +137,7 @@ def test_the_first_violation_starts_the_clock_of_shrinking() -> None:
                 trial(search, seed, fails(seed, ShapeViolation))
         assert search.deadline is not None
         assert expected <= search.deadline - now < expected + 0.5
-    assert asked == ["shape"] * 3
+    assert asked == ["shape"] * 4
 
 
 def test_hangs_end_the_search() -> None:
