@@ -122,7 +122,7 @@ def test_budget_spent_without_a_violation() -> None:
 
 
 def test_the_first_violation_starts_the_clock_of_shrinking() -> None:
-    """The deadline moves to now + shrink_seconds(kind), or to one that is nearer but for a grace."""
+    """The deadline moves to now + shrink_seconds(kind), or to a nearer one, but for a grace."""
     asked: list[str] = []
 
     def seconds(kind: str) -> float:
