@@ -36,6 +36,7 @@ def main(argument: str) -> None:
     if config["probe"]:
         facts["devices"] = _devices()
     executor = Executor(config["device"])
+    _limit_memory(config)
     send(config["write"], pack({"hello": facts}))
     try:
         while _serve(config, executor):
@@ -55,7 +56,6 @@ def _serve(config: Header, executor: Any) -> bool:
         return False
     data: list[bytes] = []
     if kind == "load":
-        _limit_memory(config)
         reply = executor.load(request["module"], request["name"])
         gc.freeze()  # a full collection over all of torch would take longer than many calls
     elif kind == "run":
