@@ -93,6 +93,12 @@ def avoiding(assemble: Callable[[Avoidance], Case]) -> Case:
     return case
 
 
+def _ones(*shape: int, layout: str = "contiguous") -> dict[str, Any]:
+    """Return a tensor of ones as a case.json has it."""
+    ones = {"kind": "ones", "seed": 0, "exponent": 0}
+    return {"shape": list(shape), "layout": layout, "values": ones}
+
+
 STOCK: tuple[KnownDefect, ...] = (
     KnownDefect(
         id="pytorch-195394",
@@ -114,21 +120,9 @@ STOCK: tuple[KnownDefect, ...] = (
         },
         kind="crash",
         case={
-            "input": {
-                "shape": [1, 8, 8, 1],
-                "layout": "channels_last",
-                "values": {"kind": "ones", "seed": 0, "exponent": 0},
-            },
-            "weight": {
-                "shape": [4, 2, 1, 1],
-                "layout": "contiguous",
-                "values": {"kind": "ones", "seed": 0, "exponent": 0},
-            },
-            "bias": {
-                "shape": [4],
-                "layout": "contiguous",
-                "values": {"kind": "ones", "seed": 0, "exponent": 0},
-            },
+            "input": _ones(1, 8, 8, 1, layout="channels_last"),
+            "weight": _ones(4, 2, 1, 1),
+            "bias": _ones(4),
             "params": {
                 "stride": [1, 2],
                 "padding": [0, 1],
@@ -163,16 +157,8 @@ STOCK: tuple[KnownDefect, ...] = (
         kind="value",
         shows_as=("relation", "nondeterminism", "training"),
         case={
-            "input": {
-                "shape": [2, 1, 8, 5],
-                "layout": "channels_last",
-                "values": {"kind": "ones", "seed": 0, "exponent": 0},
-            },
-            "weight": {
-                "shape": [16, 1, 3, 3],
-                "layout": "contiguous",
-                "values": {"kind": "ones", "seed": 0, "exponent": 0},
-            },
+            "input": _ones(2, 1, 8, 5, layout="channels_last"),
+            "weight": _ones(16, 1, 3, 3),
             "params": {
                 "stride": [1, 4],
                 "padding": [0, 0],
