@@ -17,7 +17,7 @@ from properties.case import Case
 from properties.violations import HangViolation, Violation
 
 MAX_HANGS = 5
-GRACE = 10.0  # seconds
+GRACE = 1 / 6  # of the time for shrinking, that a spent budget leaves
 
 
 class BudgetSpent(BaseException):
@@ -101,7 +101,7 @@ class Search:
         if not self.remembered:
             # The first failure starts the clock for shrinking it; a budget leaves it a moment.
             now, wanted = time.monotonic(), self.shrink_seconds(violation.kind)
-            left = wanted if self.deadline is None else max(self.deadline - now, GRACE)
+            left = wanted if self.deadline is None else max(self.deadline - now, GRACE * wanted)
             self.deadline = now + min(wanted, left)
         self.hangs += isinstance(violation, HangViolation)
         self.remembered[key] = violation

@@ -59,7 +59,7 @@ class Subject:
 
         def seconds(kind: str) -> float:
             self._shrunk[kind] += 1
-            return profile.shrink_seconds / self._shrunk[kind]
+            return profile.shrink_seconds / self._shrunk[kind] ** 2
 
         return seconds
 

@@ -193,7 +193,9 @@ def run_pytest(directory: Path, *arguments: str, cwd: Path = ROOT, **variables: 
     report = directory / "report.json"
     command = [
         *(sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "--color=no"),
-        *("--conv2d-report", str(report), "--conv2d-only", ONLY),
+        # With "=": pytest 8 takes a path that exists, after an option it does not know yet, for a
+        # test, and then looks for conftest.py there.
+        *(f"--conv2d-report={report}", "--conv2d-only", ONLY),
         f"--junitxml={directory / 'junit.xml'}",
         *arguments,
     ]

@@ -129,7 +129,7 @@ def test_the_first_violation_starts_the_clock_of_shrinking() -> None:
         asked.append(kind)
         return 50.0
 
-    for deadline, expected in ((None, 50.0), (1.0, GRACE), (30.0, 30.0), (90.0, 50.0)):
+    for deadline, expected in ((None, 50.0), (1.0, 50.0 * GRACE), (30.0, 30.0), (90.0, 50.0)):
         now = time.monotonic()
         search = Search(None if deadline is None else now + deadline, seconds)
         for seed in (1, 2):
