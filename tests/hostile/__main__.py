@@ -56,11 +56,12 @@ def _through_verify(hostile: Hostile, directory: Path) -> tuple[int, set[str]]:
 
 
 def _workers() -> set[str]:
-    """Return the processes that run or were forked from a worker of this project."""
+    """Return the orphans that run or were forked from a worker of this project."""
     found = set()
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if b"properties.worker" in (path / "cmdline").read_bytes():
+            orphan = "\nPPid:\t1\n" in (path / "status").read_text()
+            if orphan and b"properties.worker" in (path / "cmdline").read_bytes():
                 found.add(path.name)
         except OSError:
             continue
