@@ -164,7 +164,7 @@ class Executor:
                     "device": value.device.type,
                     "strides": list(value.stride()),
                 }
-                fits = value.numel() * value.itemsize <= limit
+                fits = value.numel() * value.itemsize + sum(map(len, data)) <= limit
                 if value.device.type != "meta" and value.dtype in DTYPES.values() and fits:
                     entry["buffer"] = len(data)
                     data.append(read_bytes(value))
