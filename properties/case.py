@@ -156,6 +156,18 @@ class Case:
         return arrays
 
     @property
+    def arguments(self) -> dict[str, Any]:
+        """The parameters as keyword arguments of `nn.Conv2d` and of the oracle."""
+        p = self.params
+        return {
+            "stride": p.stride,
+            "padding": p.padding,
+            "dilation": p.dilation,
+            "groups": p.groups,
+            "padding_mode": p.padding_mode,
+        }
+
+    @property
     def output_positions(self) -> int:
         """Positions that one weight is applied at: batch x output height x output width."""
         shape = self.output_shape

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import reference
 from properties.case import Case
 from reference import Arithmetic, Enclosure
@@ -17,15 +15,7 @@ def expected(case: Case, arithmetic: Arithmetic) -> dict[str, Enclosure]:
 def enclose(case: Case, name: str, arithmetic: Arithmetic) -> Enclosure:
     """Return the enclosure of the output or of one gradient."""
     x, w, g = (case.arrays.get(key) for key in ("input", "weight", "grad_output"))
-    p = case.params
-    rest: dict[str, Any] = {
-        "stride": p.stride,
-        "padding": p.padding,
-        "dilation": p.dilation,
-        "groups": p.groups,
-        "padding_mode": p.padding_mode,
-        "arithmetic": arithmetic,
-    }
+    rest = {**case.arguments, "arithmetic": arithmetic}
     if name == "output":
         return reference.enclose_conv2d(x, w, case.arrays.get("bias"), **rest)
     if name == "input":

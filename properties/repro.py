@@ -39,14 +39,6 @@ def write_script(violation: Violation, implementation: Implementation, directory
 def script(violation: Violation, implementation: Implementation) -> str:
     """Return the text of the script."""
     case, check = violation.case, violation.check
-    p = case.params
-    arguments = {
-        "stride": p.stride,
-        "padding": p.padding,
-        "dilation": p.dilation,
-        "groups": p.groups,
-        "padding_mode": p.padding_mode,
-    }
     tensors = {name: _written(case, name, tensor) for name, tensor in case.tensors.items()}
     training = _training(violation, tensors) if check["kind"] == "train" else None
     return SCRIPT.substitute(
@@ -54,7 +46,7 @@ def script(violation: Violation, implementation: Implementation) -> str:
         target=repr(implementation.target),
         device=repr(implementation.device),
         dtype=repr(case.dtype),
-        arguments=repr(arguments),
+        arguments=repr(case.arguments),
         tensors=_literal(tensors),
         gradients=repr(case.gradients),
         expected=_literal(_expected(case, implementation) if training is None else {}),

@@ -188,16 +188,9 @@ class Runner:
 
 def encode(case: Case) -> tuple[Header, list[Buffer]]:
     """Return the request's description of a call, and its operands as they lie in memory."""
-    p = case.params
     header: Header = {
         "tensors": [_describe(name, tensor, case.dtype) for name, tensor in case.tensors.items()],
-        "params": {
-            "stride": p.stride,
-            "padding": p.padding,
-            "dilation": p.dilation,
-            "groups": p.groups,
-            "padding_mode": p.padding_mode,
-        },
+        "params": case.arguments,
         "gradients": case.gradients,
     }
     return header, [storage(case, name) for name in case.tensors]

@@ -11,7 +11,6 @@ from properties.relations import add, exactly, split, take
 from properties.replay import recheck
 from properties.strategies import cases
 from properties.subject import Subject
-from reference import Enclosure
 
 FORWARD = ("forward",)
 
@@ -76,4 +75,4 @@ def test_unbatched_is_a_batch_of_one(conv2d: Subject, case: Case) -> None:
     """conv2d of (C, H, W) = conv2d of (1, C, H, W) without its first axis."""
     whole, alone = conv2d.measure(case), conv2d.measure(image(case, 0, keep_batch=False))
     relation = "an unbatched image differs from the same image in a batch"
-    conv2d.require_equal(case, relation, take(whole, 0), Enclosure(alone.mid, alone.rad))
+    conv2d.require_equal(case, relation, take(whole, 0), alone)
