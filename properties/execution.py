@@ -6,7 +6,6 @@ reports what happened, and the parent judges.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
 import time
@@ -17,45 +16,10 @@ from typing import Any
 
 import torch
 
+from properties.operands import DTYPES, Named, Operands, read_bytes, span
 from properties.wire import Header
 
-ALIGNMENT = 64  # of torch's own allocator
-GUARD = b"\x7f"  # 0x7f7f7f7f is 3.4e38: a read out of bounds cannot look harmless
 HELD_OUTPUTS = 4
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
-Named = dict[str, torch.Tensor]
-
-
-class Operand:
-    """One tensor of the request in memory of our own, so that any write to it shows."""
-
-    def __init__(self, spec: Header, data: memoryview, device: torch.device) -> None:
-        dtype, shape, strides = DTYPES[spec["dtype"]], spec["shape"], spec["strides"]
-        self.size = len(data)
-        self.memory = bytearray(GUARD) * (len(data) + 3 * ALIGNMENT)
-        offset = ALIGNMENT - _address(self.memory) % ALIGNMENT + ALIGNMENT
-        self.memory[offset : offset + len(data)] = data
-        self.original, self.offset = bytes(self.memory), offset
-        if not data:
-            self.tensor = torch.empty_strided(shape, strides, dtype=dtype, device=device)
-            return
-        count = len(data) // dtype.itemsize
-        flat = torch.frombuffer(self.memory, dtype=dtype, count=count, offset=offset)
-        self.flat = flat.to(device)  # on the CPU this is the same memory
-        self.tensor = self.flat.as_strided(shape, strides)
-
-    def changed(self) -> bool:
-        """Tell whether any byte differs from what was received, guards included."""
-        if not self.size or self.tensor.device.type == "cpu":
-            return self.memory != self.original
-        return read_bytes(self.flat) != self.original[self.offset : self.offset + self.size]
-
-    def span(self) -> tuple[int, int]:
-        """Return the addresses that the operand occupies, guards included."""
-        if self.tensor.device.type == "cpu":
-            start = _address(self.memory)
-            return start, start + len(self.memory)
-        return _span(self.tensor)
 
 
 class Executor:
@@ -65,7 +29,8 @@ class Executor:
         self.device = torch.device(device)
         self.target: Any = None
         self.is_module = False
-        self.held: deque[tuple[torch.Tensor, bytes]] = deque(maxlen=HELD_OUTPUTS)
+        self.held: deque[tuple[torch.Tensor, bytes, tuple[int, int]]] = deque(maxlen=HELD_OUTPUTS)
+        self.threads = 0
 
     def load(self, module: str, name: str) -> Header:
         """Import the implementation and tell whether it is a function or an nn.Module class."""
@@ -79,30 +44,28 @@ class Executor:
             return {"unloadable": f"{type(error).__name__}: {error}"}
         self.target = target
         self.is_module = isinstance(target, type) and issubclass(target, torch.nn.Module)
+        self.threads = _threads()
         return {"form": "module" if self.is_module else "function"}
 
     def run(self, request: Header, buffers: Sequence[memoryview]) -> tuple[Header, list[bytes]]:
         """Carry out one call and describe everything that a judge may ask."""
         late = self._previous_was_written()
-        operands = {
-            spec["name"]: Operand(spec, data, self.device)
-            for spec, data in zip(request["tensors"], buffers, strict=True)
-        }
-        threads, began = _threads(), time.perf_counter()
+        operands = Operands(request["tensors"], buffers, self.device)
+        began = time.perf_counter()
         try:
-            results = self._call(request, {name: op.tensor for name, op in operands.items()})
+            results = self._call(request, dict(operands.tensors))
             self.synchronize()
         except BaseException as error:
             return {"late": late, **self.describe(error)}, []
         seconds = time.perf_counter() - began
-        aliases = self._aliases(results["output"], operands)
+        aliases = self._aliases(results["output"], operands.spans)
         returned, data = self._encode(results, request["limit"])
         own_late = False
-        if request["settle"] or _threads() > threads:
+        before, self.threads = self.threads, _threads()
+        if request["settle"] or self.threads > before:
             time.sleep(max(request["settle"], 0.05))
             own_late = self._previous_was_written()
-        changed = [name for name, operand in operands.items() if operand.changed()]
-        reply = {"returned": returned, "changed": changed, "aliases": aliases}
+        reply = {"returned": returned, "changed": operands.changed(), "aliases": aliases}
         return {**reply, "late": late, "own_late": own_late, "seconds": seconds}, data
 
     def synchronize(self) -> None:
@@ -158,32 +121,31 @@ class Executor:
         for name, value in results.items():
             entry: Header = {"type": type(value).__name__}
             if _is_plain(value):
-                entry |= {
-                    "shape": list(value.shape),
-                    "dtype": str(value.dtype).removeprefix("torch."),
-                    "device": value.device.type,
-                    "strides": list(value.stride()),
-                }
+                entry["shape"], entry["strides"] = value.shape, value.stride()
+                entry["dtype"] = str(value.dtype).removeprefix("torch.")
+                entry["device"] = value.device.type
                 fits = value.numel() * value.itemsize + sum(map(len, data)) <= limit
                 if value.device.type != "meta" and value.dtype in DTYPES.values() and fits:
                     entry["buffer"] = len(data)
                     data.append(read_bytes(value))
                     if name == "output":
-                        self.held.append((value.detach(), data[-1]))
+                        self.held.append((value.detach(), data[-1], span(value)))
             described[name] = entry
         return described, data
 
-    def _aliases(self, output: Any, operands: dict[str, Operand]) -> list[str]:
+    def _aliases(self, output: Any, operands: dict[str, tuple[int, int]]) -> list[str]:
         """Name what shares memory with the output: operands, or "an earlier output"."""
         if not _is_plain(output) or output.device.type == "meta" or output.numel() == 0:
             return []
-        low, high = _span(output)
-        spans = [(name, operand.span()) for name, operand in operands.items()]
-        spans += [("an earlier output", _span(tensor)) for tensor, _ in self.held]
-        return sorted({name for name, (start, end) in spans if low < end and start < high})
+        low, high = span(output)
+        others = [*operands.items(), *(("an earlier output", place) for *_, place in self.held)]
+        return sorted({name for name, (start, end) in others if low < end and start < high})
 
     def _previous_was_written(self) -> bool:
-        if not self.held or read_bytes(self.held[-1][0]) == self.held[-1][1]:
+        if not self.held:
+            return False
+        output, returned, _ = self.held[-1]
+        if read_bytes(output) == returned:
             return False
         self.held.pop()  # told once
         return True
@@ -210,27 +172,9 @@ def _is_plain(value: Any) -> bool:
         return False
     if value.numel() == 0 or value.device.type == "meta":
         return True
-    span = sum((n - 1) * step for n, step in zip(value.shape, value.stride(), strict=True))
-    end = (value.storage_offset() + span + 1) * value.itemsize
+    reach = sum((n - 1) * step for n, step in zip(value.shape, value.stride(), strict=True))
+    end = (value.storage_offset() + reach + 1) * value.itemsize
     return end <= value.untyped_storage().nbytes()
-
-
-def _address(memory: bytearray) -> int:
-    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
-
-
-def _span(tensor: torch.Tensor) -> tuple[int, int]:
-    storage = tensor.untyped_storage()
-    return storage.data_ptr(), storage.data_ptr() + storage.nbytes()
-
-
-def read_bytes(tensor: torch.Tensor) -> bytes:
-    """Return the elements in row-major order, as they lie in memory now."""
-    # A lazy conjugate or negation would be read as if it were not there.
-    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
-    if plain.numel() == 0:
-        return b""
-    return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.itemsize)
 
 
 def _threads() -> int:

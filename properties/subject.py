@@ -76,6 +76,17 @@ class Subject:
             self._judge(case, name, observation.arrays[name], enclosure)
         return observation
 
+    def may_vary(self, case: Case, name: str) -> bool:
+        """Tell whether torch leaves the bits of the output or of a gradient open from run to run.
+
+        It does while `cudnn.deterministic` is off, and on CUDA in the backward pass of reflect and
+        replicate padding, which adds atomically (`torch.use_deterministic_algorithms` lists them).
+        """
+        if not self.runner.facts.get("cudnn.deterministic", True):
+            return True
+        padding = case.params.padding_mode in ("reflect", "replicate")
+        return name == "input" and padding and self.implementation.device.startswith("cuda")
+
     def measure(self, case: Case) -> Enclosure:
         """Make the call; return a ball round the output that came back, holding the true one.
 

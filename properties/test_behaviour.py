@@ -45,6 +45,8 @@ def test_same_call_gives_same_bits(conv2d: Subject, case: Case, other: Case) -> 
     conv2d.run(other)
     third = conv2d.run(case)
     for name, raw in first.raw.items():
+        if conv2d.may_vary(case, name):
+            continue
         if not raw == second.raw[name] == third.raw[name]:
             what = "the output" if name == "output" else f"the gradient of {name}"
             title = f"{what} has other bits when the same call is made again"

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from properties.execution import Executor, Named, Operand, read_bytes
+from properties.execution import Executor
+from properties.operands import Named, Operands, read_bytes
 from properties.wire import Header
 
 TRAINED = ("weight", "bias")
@@ -29,18 +30,14 @@ def train(
     if request.get("prepare"):
         torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0).zero_grad()
         return {}, []
-    operands = {
-        spec["name"]: Operand(spec, data, executor.device)
-        for spec, data in zip(request["tensors"], buffers, strict=True)
-    }
-    tensors = {name: operand.tensor for name, operand in operands.items()}
+    operands = Operands(request["tensors"], buffers, executor.device)
     try:
-        data = _descend(executor, request, tensors)
+        data = _descend(executor, request, dict(operands.tensors))
         executor.synchronize()
     except BaseException as error:
         return executor.describe(error), []
     # Training writes to weight and bias, as it should, and to nothing else.
-    return {"changed": [name for name in HELD if operands[name].changed()]}, data
+    return {"changed": [name for name in operands.changed() if name in HELD]}, data
 
 
 def _descend(executor: Executor, request: Header, tensors: Named) -> list[bytes]:

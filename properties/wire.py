@@ -17,6 +17,7 @@ from typing import Any
 MAGIC = b"c2d1"
 HEAD = struct.Struct("<4sIQ")
 MAX_HEADER = 1 << 24
+AHEAD = 1 << 16  # what a pipe holds
 
 Buffer = bytes | bytearray | memoryview
 Header = dict[str, Any]
@@ -63,39 +64,57 @@ def receive(
 
     `watch` is called every 50 ms while nothing arrives; it may raise to end the wait.
     """
-    magic, header_size, payload_size = HEAD.unpack(_read(fd, HEAD.size, deadline, watch))
+    frame = _Incoming(fd, deadline, watch)
+    magic, header_size, payload_size = HEAD.unpack(frame.take(HEAD.size))
     if magic != MAGIC or header_size > MAX_HEADER:
         raise WireError("the reply does not begin with a frame of this protocol")
     if max_payload is not None and payload_size > max_payload:
         raise WireError(f"the reply announces {payload_size} bytes; at most {max_payload} fit")
     try:
-        header = json.loads(bytes(_read(fd, header_size, deadline, watch)))
+        header = json.loads(bytes(frame.take(header_size)))
         sizes = [int(size) for size in header["buffers"]]
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise WireError("the header of the reply is not the JSON object it must be") from error
     if min(sizes, default=0) < 0 or sum(sizes) != payload_size:
         raise WireError("the buffers of the reply do not add up to its payload")
-    payload = memoryview(_read(fd, payload_size, deadline, watch))
+    payload = frame.take(payload_size)
+    if frame.left:
+        raise WireError("more than one frame arrived")
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     return header, [payload[end - size : end] for end, size in zip(ends, sizes, strict=True)]
 
 
-def _read(
-    fd: int, size: int, deadline: float | None, watch: Callable[[], None] | None
-) -> bytearray:
-    data = bytearray(size)
-    view = memoryview(data)
-    while view:
-        if deadline is not None:
-            _wait(fd, select.POLLIN, deadline, watch)
+class _Incoming:
+    """Reads one frame; whatever has arrived with its head is taken in the same system call."""
+
+    def __init__(self, fd: int, deadline: float | None, watch: Callable[[], None] | None) -> None:
+        self._fd, self._deadline, self._watch = fd, deadline, watch
+        self.left = memoryview(b"")
+
+    def take(self, size: int) -> memoryview:
+        """Return the next `size` bytes."""
+        if size <= len(self.left):
+            taken, self.left = self.left[:size], self.left[size:]
+            return taken
+        # Only the head is read ahead of; its room is small and does not depend on what it says.
+        room = memoryview(bytearray(size if self.left else max(size, AHEAD)))
+        have = len(self.left)
+        room[:have] = self.left
+        while have < size:
+            have += self._read(room[have:])
+        self.left = room[size:have]
+        return room[:size]
+
+    def _read(self, into: memoryview) -> int:
+        if self._deadline is not None:
+            _wait(self._fd, select.POLLIN, self._deadline, self._watch)
         try:
-            count = os.readv(fd, [view])
+            count = os.readv(self._fd, [into])
         except OSError as error:
             raise ChannelClosed from error
         if count == 0:
             raise ChannelClosed
-        view = view[count:]
-    return data
+        return count
 
 
 def _wait(fd: int, event: int, deadline: float | None, watch: Callable[[], None] | None) -> None:

@@ -17,7 +17,12 @@ FORBIDDEN = {
     "reference": ("properties", "tests", "torch", "hypothesis", "pytest"),
     "properties": ("tests",),
 }
-WITH_TORCH = ("properties.execution", "properties.training", "properties.worker")
+WITH_TORCH = (
+    "properties.execution",
+    "properties.operands",
+    "properties.training",
+    "properties.worker",
+)
 MAX_LINES = 250
 
 

@@ -144,12 +144,14 @@ def test_what_cannot_be_loaded_is_refused(target: str, reason: str, spares: Reco
 
 
 def require_kind(runner: Runner, hostile: Hostile) -> None:
-    """Make the calls; the last one must be the violation that is registered, the others none."""
+    """Make the calls until one is a violation; it must be the registered one, and none is late."""
     found = []
     for seed in range(hostile.calls):
         found.append(verdict(runner, call(2, seed, hostile.gradients)))
         time.sleep(hostile.pause)
-    assert found[:-1] == [""] * (hostile.calls - 1)
+        if found[-1]:
+            break  # what follows would run in a fresh process
+    assert found[:-1] == [""] * (len(found) - 1)
     assert found[-1] in (hostile.kind, hostile.also)
 
 

@@ -50,11 +50,19 @@ def frame(header: object, payload: bytes = b"", announced: int | None = None) ->
 def test_a_frame_arrives_as_it_was_sent(pipe: tuple[int, int], buffers: list[Buffer]) -> None:
     """Header and buffers come back equal, in order, and leave nothing in the channel."""
     send(pipe[1], pack({"request": "run", "n": 3}, buffers))
-    send(pipe[1], pack({"next": True}))
     header, received = receive(pipe[0])
+    send(pipe[1], pack({"next": True}))
     assert header == {"request": "run", "n": 3, "buffers": [len(b) for b in buffers]}
     assert [bytes(b) for b in received] == [bytes(b) for b in buffers]
     assert receive(pipe[0])[0] == {"next": True, "buffers": []}
+
+
+def test_a_second_frame_is_refused(pipe: tuple[int, int]) -> None:
+    """One frame goes each way: what follows on its heels is an error, not the next reply."""
+    send(pipe[1], pack({"first": True}, [b"abc"]))
+    send(pipe[1], pack({"second": True}))
+    with pytest.raises(WireError, match="more than one frame"):
+        receive(pipe[0])
 
 
 def test_large_frames_pass_a_small_pipe(pipe: tuple[int, int]) -> None:

@@ -1,0 +1,91 @@
+"""The tensors of a request, in one block of memory of our own, so that any write to it shows.
+
+Runs in the worker process only. Operands lie apart, with guard bytes before, between and behind.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+import torch
+
+from properties.wire import Header
+
+ALIGNMENT = 64  # of torch's own allocator
+GUARD = b"\x7f"  # 0x7f7f7f7f is 3.4e38: a read out of bounds cannot look harmless
+APART = 4 * ALIGNMENT  # guard bytes before each operand and behind the last
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+Named = dict[str, torch.Tensor]
+
+
+class Operands:
+    """`tensors` by name, as the request describes them; on the CPU they are views of the block."""
+
+    def __init__(
+        self, specs: Sequence[Header], buffers: Sequence[memoryview], device: torch.device
+    ) -> None:
+        sizes = [-(-len(data) // ALIGNMENT) * ALIGNMENT for data in buffers]
+        self._memory = bytearray(GUARD) * (sum(sizes) + APART * (len(sizes) + 1) + ALIGNMENT)
+        address = _address(self._memory)
+        offset = -address % ALIGNMENT
+        self._on_cpu = device.type == "cpu"
+        self._places: dict[str, tuple[int, int]] = {}
+        self._flat: Named = {}
+        self.tensors: Named = {}
+        self.spans: dict[str, tuple[int, int]] = {}
+        for spec, data, size in zip(specs, buffers, sizes, strict=True):
+            offset += APART
+            self._memory[offset : offset + len(data)] = data
+            name, self._places[spec["name"]] = spec["name"], (offset, len(data))
+            self.tensors[name] = tensor = self._tensor(spec, offset, len(data), device)
+            guarded = (address + offset - APART, address + offset + size + APART)
+            self.spans[name] = guarded if self._on_cpu else span(tensor)
+            offset += size
+        self._original = bytes(self._memory)
+
+    def _tensor(self, spec: Header, offset: int, size: int, device: torch.device) -> torch.Tensor:
+        dtype, shape, strides = DTYPES[spec["dtype"]], spec["shape"], spec["strides"]
+        if not size:
+            return torch.empty_strided(shape, strides, dtype=dtype, device=device)
+        count = size // dtype.itemsize
+        flat = torch.frombuffer(self._memory, dtype=dtype, count=count, offset=offset)
+        if not self._on_cpu:
+            flat = self._flat[spec["name"]] = flat.to(device)
+        return flat.as_strided(shape, strides)
+
+    def changed(self) -> list[str]:
+        """Name the operands of which any byte differs from what was received, guards included."""
+        if self._on_cpu and self._memory == self._original:
+            return []
+        return [name for name in self._places if self._differs(name)]
+
+    def _differs(self, name: str) -> bool:
+        offset, size = self._places[name]
+        if self._on_cpu:
+            end = offset + -(-size // ALIGNMENT) * ALIGNMENT + APART
+            around = slice(offset - APART, end)
+            return self._memory[around] != self._original[around]
+        if not size:
+            return False
+        return read_bytes(self._flat[name]) != self._original[offset : offset + size]
+
+
+def span(tensor: torch.Tensor) -> tuple[int, int]:
+    """Return the first address of the tensor's storage, and the one behind its last."""
+    storage = tensor.untyped_storage()
+    start = storage.data_ptr()
+    return start, start + storage.nbytes()
+
+
+def read_bytes(tensor: torch.Tensor) -> bytes:
+    """Return the elements in row-major order, as they lie in memory now."""
+    # A lazy conjugate or negation would be read as if it were not there.
+    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
+    if plain.numel() == 0:
+        return b""
+    return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.itemsize)
+
+
+def _address(memory: bytearray) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
