@@ -11,29 +11,28 @@ from typing import Any
 
 import numpy as np
 
-from properties.values import Float64, Recipe
+from properties.dtypes import DTYPES, Dtype, Exact
+from properties.values import Recipe
 from reference import Conv2dParams
 
-DTYPES: dict[str, np.dtype[Any]] = {
-    "float32": np.dtype(np.float32),
-    "float64": np.dtype(np.float64),
-}
 LAYOUTS = ("contiguous", "channels_last")
 OPERANDS = ("input", "weight", "bias", "grad_output")
 
 
 @dataclass(frozen=True, eq=False)
 class Explicit:
-    """Values of a tensor, written out: a read-only float64 array."""
+    """Values of a tensor, written out: a read-only array of float64, complex128 or int64."""
 
-    array: Float64
+    array: Exact
 
     def __post_init__(self) -> None:
-        array = np.array(self.array, dtype=np.float64, order="C")
+        array = np.array(self.array, order="C")
+        if array.dtype not in (np.float64, np.complex128, np.int64):
+            array = array.astype(np.float64)
         array.flags.writeable = False
         object.__setattr__(self, "array", array)
 
-    def expand(self, shape: tuple[int, ...]) -> Float64:
+    def expand(self, shape: tuple[int, ...]) -> Exact:
         """Return the array itself; `shape` must be its own."""
         return self.array.reshape(shape)
 
@@ -53,9 +52,18 @@ class Tensor:
             raise ValueError(f"`shape`={self.shape} has a negative extent")
 
     @classmethod
-    def of(cls, array: Float64, layout: str = "contiguous") -> Tensor:
+    def of(cls, array: Exact, layout: str = "contiguous") -> Tensor:
         """Return a tensor with the values of `array` written out."""
         return cls(array.shape, Explicit(array), layout)
+
+    def expand(self, dtype: Dtype) -> Exact:
+        """Return the exact values, rounded to `dtype` once."""
+        if dtype.kind == "complex" and isinstance(self.values, Recipe):
+            real, imaginary = self.values.expand((2, *self.shape))
+            values = real + 1j * imaginary
+        else:
+            values = self.values.expand(self.shape)
+        return values if dtype.name == "float64" else dtype.rounded(values)
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -85,7 +93,7 @@ class Tensor:
             recipe = self.values
             values: Any = {"kind": recipe.kind, "seed": recipe.seed, "exponent": recipe.exponent}
         else:
-            values = [float(v).hex() for v in self.values.array.ravel()]
+            values = [written(v) for v in self.values.array.ravel().tolist()]
         return {"shape": list(self.shape), "layout": self.layout, "values": values}
 
     @classmethod
@@ -95,10 +103,25 @@ class Tensor:
         if isinstance(values, Mapping):
             return cls(shape, Recipe(**values), data["layout"])
         try:
-            array = np.array([float.fromhex(v) for v in values], dtype=np.float64)
+            array = np.array([read(v) for v in values] or [0.0][:0])
         except OverflowError as error:
-            raise ValueError(f"`values` holds a number beyond float64: {error}") from error
+            raise ValueError(f"`values` holds a number beyond 64 bits: {error}") from error
         return cls(shape, Explicit(array.reshape(shape)), data["layout"])
+
+
+def written(value: complex) -> Any:
+    """Return a number as JSON keeps it: hexadecimal floats, a pair if complex, plain integers."""
+    if isinstance(value, complex):
+        return [value.real.hex(), value.imag.hex()]
+    return value.hex() if isinstance(value, float) else value
+
+
+def read(value: Any) -> complex:
+    """Return the number that `written` wrote."""
+    if isinstance(value, list):
+        real, imaginary = map(float.fromhex, value)
+        return complex(real, imaginary)
+    return float.fromhex(value) if isinstance(value, str) else int(value)
 
 
 @dataclass(frozen=True)
@@ -130,6 +153,8 @@ class Case:
             raise ValueError(f"`gradients`={self.gradients!r} is not a subset of {names}, in order")
         if "bias" in self.gradients and self.bias is None:
             raise ValueError("`gradients` names bias, but there is none")
+        if self.gradients and DTYPES[self.dtype].kind == "integer":
+            raise ValueError(f"`gradients` of {self.dtype} do not exist")
 
     @cached_property
     def output_shape(self) -> tuple[int, ...]:
@@ -144,15 +169,12 @@ class Case:
         return {name: tensor for name, tensor in named.items() if tensor is not None}
 
     @cached_property
-    def arrays(self) -> dict[str, Float64]:
-        """Exact values of the operands, rounded to `dtype` once, as read-only float64 arrays."""
-        arrays = {}
-        for name, tensor in self.tensors.items():
-            values = tensor.values.expand(tensor.shape)
-            if self.dtype != "float64":
-                values = values.astype(DTYPES[self.dtype]).astype(np.float64)
+    def arrays(self) -> dict[str, Exact]:
+        """Exact values of the operands, rounded to `dtype` once, as read-only arrays."""
+        dtype = DTYPES[self.dtype]
+        arrays = {name: tensor.expand(dtype) for name, tensor in self.tensors.items()}
+        for values in arrays.values():
             values.flags.writeable = False
-            arrays[name] = values
         return arrays
 
     @property

@@ -13,7 +13,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 FACTORS: dict[str, tuple[str, ...]] = {
-    "dtype": ("float32", "float64"),
+    "dtype": (
+        "float32", "float64", "float16", "bfloat16", "complex64", "complex128", "int8", "uint8",
+        "int16", "int32", "int64",
+    ),
     "kernel": ("1x1", "square", "1xK", "Kx1", "rectangle"),
     "stride": ("1", "2", "1,2", "2,1", "3", "3,1", "4,3"),
     "padding": ("0", "1", "0,1", "1,0", "2", "3,1", "kernel", "valid", "same"),

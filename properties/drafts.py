@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from properties.case import Case, Tensor
+from properties.dtypes import INTEGER
 from properties.known import Avoidance
 from properties.values import Recipe
 from reference import Conv2dParams
 
 Pair = tuple[int, int]
 
-# Kinds of data: the recipes of input and weight; "wide" stands for the widest odd integers.
+# Kinds of data: the recipes of input and weight; "wide" stands for the widest odd integers whose
+# sums the accumulator still holds exactly.
 VALUES = {
     "integers": ("integers", "integers"),
     "normal": ("normal", "normal"),
@@ -26,7 +28,19 @@ VALUES = {
     "wide input": ("wide", "signs"),
     "wide weight": ("signs", "wide"),
 }
-WIDE = {"float32": "wide13", "float64": "wide27"}
+INTEGRAL = tuple(kind for kind in VALUES if kind not in ("normal", "sparse", "cancelling"))
+# Per dtype: significant bits of the widest integers, and of sums that stay exact. A sum of random
+# signs grows with the root of its length: in float16 it is what must stay below 65504.
+WIDE = {
+    "float32": (20, 24),
+    "float64": (27, 53),
+    "float16": (11, 24),
+    "bfloat16": (8, 24),
+    "complex64": (18, 22),  # parts are added before they are multiplied
+    "complex128": (26, 51),
+}
+SCALES = (0, 1, -1, 2, -2)  # of input and bias, in steps of so many powers of two:
+STEPS = {"float16": 3} | dict.fromkeys(INTEGER, 0)  # 10 elsewhere, which in float16 overflows
 
 
 @dataclass(frozen=True)
@@ -79,22 +93,22 @@ class Draft:
     layouts: tuple[str, ...]  # of input, weight and grad_output
     values: str
     seed: int
-    exponent: int
+    scale: int
 
     def assemble(self, avoid: Avoidance) -> Case:
         """Return the case; the input is at least as large as `avoid` asks for."""
         height, width = self.geometry.input_size()
         batch = () if self.batch == "unbatched" else (int(self.batch),)
         layouts = self.layouts if batch else ("contiguous", self.layouts[1], "contiguous")
-        first, second = (WIDE[self.dtype] if k == "wide" else k for k in VALUES[self.values])
-        other = "normal" if self.values in ("normal", "cancelling", "sparse") else "integers"
+        first, second, other = self._kinds()
         height, width = max(height, avoid.min_height), max(width, avoid.min_width)
         shape = (*batch, self.groups * self.shared, height, width)
         out_channels, seed = self.groups * self.multiplier, 4 * self.seed
+        exponent = self.scale * STEPS.get(self.dtype, 10)
         weight_shape = (out_channels, self.shared, *self.geometry.kernel)
-        bias = Tensor((out_channels,), Recipe(other, seed + 2, self.exponent))
+        bias = Tensor((out_channels,), Recipe(other, seed + 2, exponent))
         case = Case(
-            Tensor(shape, Recipe(first, seed, self.exponent), layouts[0]),
+            Tensor(shape, Recipe(first, seed, exponent), layouts[0]),
             Tensor(weight_shape, Recipe(second, seed + 1), layouts[1]),
             bias if self.bias else None,
             self.geometry.params(self.groups),
@@ -104,3 +118,16 @@ class Draft:
             return case
         upstream = Tensor(case.output_shape, Recipe(other, seed + 3), layouts[2])
         return case.replace(gradients=tuple(self.passes.split("+")), grad_output=upstream)
+
+    def _kinds(self) -> tuple[str, str, str]:
+        """Return the kinds of input, weight, and of bias and grad_output."""
+        integral = self.values in INTEGRAL
+        if self.dtype in WIDE:
+            depth = self.shared * self.geometry.kernel[0] * self.geometry.kernel[1]
+            most, exact = WIDE[self.dtype]
+            width = max(4, min(most, exact - depth.bit_length()))
+            first, second = (k if k != "wide" else f"wide{width}" for k in VALUES[self.values])
+            return first, second, "integers" if integral else "normal"
+        if integral and "wide" not in VALUES[self.values]:
+            return (*VALUES[self.values], "integers")
+        return "words", "words", "words"  # of an integer dtype, where everything is exact

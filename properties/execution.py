@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from properties.facts import flags
 from properties.operands import DTYPES, Named, Operands, read_bytes, span
 from properties.wire import Header
 
@@ -45,7 +46,8 @@ class Executor:
         self.target = target
         self.is_module = isinstance(target, type) and issubclass(target, torch.nn.Module)
         self.threads = _threads()
-        return {"form": "module" if self.is_module else "function"}
+        form = "module" if self.is_module else "function"
+        return {"form": form, "flags": flags(self.device.type)}
 
     def run(self, request: Header, buffers: Sequence[memoryview]) -> tuple[Header, list[bytes]]:
         """Carry out one call and describe everything that a judge may ask."""

@@ -14,10 +14,10 @@ import numpy as np
 
 from properties import violations as v
 from properties.case import Case, Explicit, Tensor
+from properties.dtypes import DTYPES
 from properties.replay import recheck
 from properties.repro import write_script
 from properties.subject import Subject
-from properties.values import Recipe
 
 REPEATS = 5
 MAX_TRIES = 48
@@ -113,17 +113,19 @@ def _plainer(violation: v.ValueViolation, subject: Subject) -> v.ValueViolation:
     return violation
 
 
-def _candidates(case: Case, name: str) -> Iterator[Recipe | Explicit]:
+def _candidates(case: Case, name: str) -> Iterator[Explicit]:
     tensor = case.tensors.get(name)
     if tensor is None or np.prod(tensor.shape) == 0:
         return
+    exact = DTYPES[case.dtype].exact
     if name != "bias":
         for place in np.ndindex(*tensor.shape) if np.prod(tensor.shape) <= 16 else ():
-            one = np.zeros(tensor.shape)
-            one[place] = 1.0
+            one = np.zeros(tensor.shape, exact)
+            one[place] = 1
             yield Explicit(one)
-    yield Recipe("ones")
-    yield Explicit(np.arange(1.0, np.prod(tensor.shape) + 1).reshape(tensor.shape))
+    yield Explicit(np.ones(tensor.shape, exact))
+    count = np.prod(tensor.shape) + 1
+    yield Explicit(np.arange(1, count).astype(exact).reshape(tensor.shape))
 
 
 def _describe(subject: Subject, case: Case) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-import reference
+from properties.domain import Domain
+from properties.dtypes import FLOATING
+from properties.rows import Rows, builtin
+from reference import Arithmetic
 
 ALIASES = {"nn.Conv2d": "torch.nn:Conv2d", "F.conv2d": "torch.nn.functional:conv2d"}
 DEFAULTS = ("torch.nn:Conv2d", "torch.nn.functional:conv2d")
-ARITHMETIC = {"float32": reference.FLOAT32, "float64": reference.FLOAT64}
 
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
 
@@ -24,6 +28,7 @@ class Implementation:
 
     target: str
     device: str = "cpu"
+    rows: Rows = field(default_factory=Rows, compare=False)
 
     def __post_init__(self) -> None:
         target = ALIASES.get(self.target, self.target)
@@ -52,9 +57,23 @@ class Implementation:
         shorter = {long: short for short, long in ALIASES.items()}
         return shorter.get(self.target, self.target)
 
-    def arithmetic(self, dtype: str) -> reference.Arithmetic:
-        """Return the declared arithmetic for a dtype."""
-        return ARITHMETIC[dtype]
+    def arithmetic(self, dtype: str, result: str = "output") -> Arithmetic:
+        """Return the declared arithmetic of one result: the output, or a gradient by its name."""
+        return self.rows.of(dtype, result)
+
+    def on(self, facts: Mapping[str, Any]) -> Implementation:
+        """Return torch's own with the rows of the device that `facts` describe; others as is."""
+        return replace(self, rows=builtin(self.device, facts)) if self.is_stock else self
 
     def __str__(self) -> str:
         return f"{self.short} on {self.device}"
+
+
+def inherent(domain: Domain, target: Implementation, form: str) -> Domain:
+    """Return the domain without what an implementation of this form cannot have."""
+    if form == "function":
+        domain = domain.within(padding_mode=("zeros",))  # no argument of F.conv2d
+    if form == "module" or (target.is_stock and target.device != "cpu"):
+        # Parameters are floating or complex; so are all of torch's kernels for CUDA.
+        domain = domain.within(dtype=FLOATING)
+    return domain

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from properties.case import Case
+from properties.dtypes import Exact
 from properties.values import Float64
 from properties.violations import RelationViolation, ValueViolation
 from reference import Enclosure
@@ -17,16 +19,18 @@ from reference import Enclosure
 class Verdict:
     """What `judge` found. `used` is max |y - mid| / rad: 0 where equal at radius 0, else inf there.
 
-    `index` is where `used` is attained; `outside` counts the elements beyond their radius.
+    `index` is where `used` is attained; `outside` counts the elements beyond their radius,
+    `unlikely` those inside it that the probabilistic bound would hardly allow: worth a warning.
     """
 
     used: float
     index: tuple[int, ...]
-    observed: float
-    mid: float
+    observed: complex
+    mid: complex
     rad: float
     outside: int
     size: int
+    unlikely: int = 0
 
     @property
     def ok(self) -> bool:
@@ -64,32 +68,60 @@ def judge(observed: Float64, enclosure: Enclosure) -> Verdict:
         raise ValueError(f"`observed` has shape {observed.shape}, the enclosure has {mid.shape}")
     if observed.size == 0:
         return Verdict(0.0, (), 0.0, 0.0, 0.0, 0, 0)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        error = np.where(observed == mid, 0.0, np.abs(observed - mid))
-        # An infinite radius claims nothing, so nothing of it is used.
-        share = np.where((error == 0.0) | (rad == np.inf), 0.0, error / rad)
-    share = np.where(np.isnan(error), np.inf, share)  # a NaN is never inside
+    inside = enclosure.contains(observed)
+    error = _distance(observed, mid)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # An infinite radius claims nothing, so nothing of it is used; nor of an infinity's.
+        share = np.where((error == 0.0) | (rad == np.inf) | np.isinf(error), 0.0, error / rad)
+    share = np.where(inside, share, np.inf)
     worst = int(np.argmax(share))
-    # Among equals at infinity the largest error says more than the first one.
-    if np.isinf(share.flat[worst]):
-        worst = int(np.argmax(np.where(np.isinf(share), np.nan_to_num(error, nan=np.inf), -1.0)))
+    # Among those outside the largest error says more than the first one.
+    if not inside.all():
+        worst = int(np.argmax(np.where(inside, -1.0, np.nan_to_num(error, nan=np.inf))))
     index = tuple(int(i) for i in np.unravel_index(worst, share.shape))
     return Verdict(
-        used=float(share.max()),
+        used=float(share.max()) if inside.all() else _excess(error[index], rad[index]),
         index=index,
-        observed=float(observed.flat[worst]),
-        mid=float(mid.flat[worst]),
-        rad=float(rad.flat[worst]),
-        outside=int(np.count_nonzero(~(error <= rad))),
+        observed=observed[index].item(),
+        mid=mid[index].item(),
+        rad=float(rad[index]),
+        outside=int(np.count_nonzero(~inside)),
         size=observed.size,
+        unlikely=_unlikely(error, inside, enclosure),
     )
+
+
+def _excess(error: float, radius: float) -> float:
+    """Return how many radii an element outside is away; infinitely many at radius 0, or if NaN."""
+    return float(error / radius) if radius > 0 and not np.isnan(error) else np.inf
+
+
+def _distance(observed: Exact, mid: Exact) -> Float64:
+    """Return |observed - mid|, of complex numbers the larger of both parts'."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        if np.iscomplexobj(mid):
+            parts = [_distance(observed.real, mid.real), _distance(observed.imag, mid.imag)]
+            return np.maximum(*parts)
+        # As float64 a difference of int64 may round to zero, but never wraps.
+        error = np.abs(observed.astype(np.float64) - mid.astype(np.float64))
+        least = 1.0 if mid.dtype == np.int64 else 0.0
+        return np.where(observed == mid, 0.0, np.where(error < least, least, error))
+
+
+def _unlikely(error: Float64, inside: npt.NDArray[np.bool_], enclosure: Enclosure) -> int:
+    """Count the elements inside their radius and beyond the one that random data exceed rarely."""
+    if enclosure.probable is None:
+        return 0
+    return int(np.count_nonzero(inside & np.isfinite(error) & (error > enclosure.probable)))
 
 
 def _allowed(verdict: Verdict) -> str:
     if verdict.rad == 0.0:
         return f"is not {verdict.mid!r}, the exact value"
-    low, high = verdict.mid - verdict.rad, verdict.mid + verdict.rad
     times = f"{verdict.used:.3g} x the allowed radius {verdict.rad:.3g}"
+    if isinstance(verdict.mid, complex):
+        return f"lies outside {verdict.mid!r} +- {verdict.rad:.3g} in either part ({times})"
+    low, high = verdict.mid - verdict.rad, verdict.mid + verdict.rad
     return f"lies outside [{low!r}, {high!r}] ({times})"
 
 

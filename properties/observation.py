@@ -11,26 +11,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from properties import violations as v
-from properties.case import DTYPES, Case
-from properties.values import Float64
+from properties.case import Case
+from properties.dtypes import DTYPES, Exact
 from properties.wire import Header
 
 
 @dataclass(frozen=True)
 class Observation:
-    """A well-formed result: exact float64 values of the output and of each gradient asked for."""
+    """A well-formed result: the exact values of the output and of each gradient asked for."""
 
     case: Case
-    arrays: Mapping[str, Float64]
+    arrays: Mapping[str, Exact]
     raw: Mapping[str, bytes]
     strides: Mapping[str, tuple[int, ...]]
     seconds: float
 
     @property
-    def output(self) -> Float64:
+    def output(self) -> Exact:
         """The output's values, of shape `case.output_shape`."""
         return self.arrays["output"]
 
@@ -116,14 +114,14 @@ def _require_form(
 def _decode(
     case: Case, entries: Mapping[str, Header], buffers: Sequence[memoryview], seconds: float
 ) -> Observation:
-    arrays: dict[str, Float64] = {}
+    arrays: dict[str, Exact] = {}
     raw: dict[str, bytes] = {}
     strides: dict[str, tuple[int, ...]] = {}
     try:
         for name, shape in expected_shapes(case).items():
             data: Any = buffers[entries[name]["buffer"]]
-            array = np.frombuffer(data, dtype=DTYPES[case.dtype]).reshape(shape)
-            arrays[name], raw[name] = array.astype(np.float64), bytes(data)
+            arrays[name] = DTYPES[case.dtype].from_stored(data).reshape(shape)
+            raw[name] = bytes(data)
             strides[name] = tuple(int(s) for s in entries[name]["strides"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise v.ReplyViolation("the worker's buffers are not what its header says", case) from error

@@ -15,7 +15,13 @@ from properties.wire import Header
 ALIGNMENT = 64  # of torch's own allocator
 GUARD = b"\x7f"  # 0x7f7f7f7f is 3.4e38: a read out of bounds cannot look harmless
 APART = 4 * ALIGNMENT  # guard bytes before each operand and behind the last
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DTYPES = {
+    name: getattr(torch, name)
+    for name in (
+        *("float32", "float64", "float16", "bfloat16", "complex64", "complex128"),
+        *("int8", "uint8", "int16", "int32", "int64"),
+    )
+}
 Named = dict[str, torch.Tensor]
 
 

@@ -45,6 +45,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "passes=forward'; repeatable, levels are joined with |",
     )
     group.addoption(
+        "--conv2d-arithmetic",
+        metavar="FILE.toml",
+        help="the arithmetic that the implementation declares, where it is not the strict one",
+    )
+    group.addoption(
         "--conv2d-seconds",
         type=float,
         metavar="S",

@@ -208,7 +208,7 @@ def _evidence(observed: Observed, verdict: Verdict, step: int, velocity: bool) -
     """Return where a script that trains again has to look, and what it may find there."""
     name, place = _place(observed, verdict.index)
     bounds = verdict.mid - verdict.rad, verdict.mid + verdict.rad
-    low, high = (bound.hex() for bound in bounds)
+    low, high = (bound.real.hex() for bound in bounds)
     where = {"step": step, "operand": name, "index": place, "velocity": velocity}
     return {**where, "low": low, "high": high}
 

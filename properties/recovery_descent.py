@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from properties import violations as v
-from properties.case import DTYPES, Case, Tensor
+from properties.case import Case, Tensor
+from properties.dtypes import DTYPES
 from properties.observation import raise_reported
 from properties.recovery_training import Training
 from properties.runner import Runner, encode
@@ -56,7 +57,7 @@ def descend(runner: Runner, training: Training) -> Descent:
         "reduction": training.reduction,
         "schedule": training.schedule,
     }
-    data = training.target.astype(DTYPES[case.dtype]).tobytes()
+    data = training.target.astype(DTYPES[case.dtype].stored).tobytes()
     expected = _shapes(training)
     # The first SGD of a process imports for seconds; no hang limit is meant for that.
     runner.prepare({"request": "train", "prepare": True})
@@ -97,8 +98,7 @@ def _decode(
         title = "the worker's buffers are not the iterates of this training"
         raise v.ReplyViolation(title, training.case)
     arrays: list[Float64 | None] = [
-        np.frombuffer(data, dtype=dtype).reshape(shape).astype(np.float64)
-        for data, shape in zip(buffers, shapes, strict=True)
+        dtype.from_stored(data).reshape(shape) for data, shape in zip(buffers, shapes, strict=True)
     ]
     if training.case.bias is None:
         arrays = [array for found in arrays for array in (found, None)]

@@ -26,13 +26,13 @@ from typing import Any
 import numpy as np
 
 import reference
-from properties.case import DTYPES
+from properties.dtypes import DTYPES
 from properties.fastclass import KAPPA, STEPS
 from properties.recovery_descent import Descent
 from properties.recovery_theory import Problem, columns
 from properties.values import Float64
 from reference import Arithmetic, Enclosure, gamma
-from reference.enclosure import direct_radius
+from reference.direct import direct_radius
 
 LOSS_ROUNDINGS = 4
 INFLATION = 1 + 2.0**-30  # for the evaluation of the radii themselves
@@ -149,7 +149,7 @@ def _loss_gradients(problem: Problem, out: Enclosure) -> tuple[Float64, Float64]
 
 def _elementwise(dtype: str) -> tuple[float, float]:
     """Return the unit roundoff and the smallest subnormal of torch's elementwise operations."""
-    facts = np.finfo(DTYPES[dtype])
+    facts = np.finfo(DTYPES[dtype].stored)
     return float(facts.eps) / 2, float(facts.smallest_subnormal)
 
 

@@ -121,6 +121,7 @@ def _needs() -> dict[str, Sequence[str]]:
         "stride": ("1", "2", "1,2", "2,1", "3,1"),
         "dilation": ("1", "2", "1,2", "2,1"),
         "passes": PASSES,
+        "dtype": ("float32", "float64"),
     }
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 import reference
-from properties.case import DTYPES, Case, Tensor
+from properties.case import Case, Tensor
+from properties.dtypes import DTYPES
 from properties.values import Float64
 
 REDUCTIONS = ("sum", "mean")
@@ -86,7 +87,7 @@ class Training:
         target = operation(x, weight, bias, *options)
         size = reference.conv2d(np.abs(x), np.abs(weight), None, *options).max(initial=0.0)
         integral = all(np.array_equal(a, np.rint(a)) for a in (x, weight, target))
-        limit = 1 / np.finfo(DTYPES[case.dtype]).eps
+        limit = 1 / np.finfo(DTYPES[case.dtype].stored).eps
         if not integral or size >= limit or np.abs(target).max(initial=0.0) >= limit:
             raise ValueError("the data are not integers whose sums the dtype holds exactly")
         return target

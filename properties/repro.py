@@ -13,16 +13,19 @@ from string import Template
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from properties.case import Case, Tensor
-from properties.expect import expected
+from properties.case import Case, Tensor, written
+from properties.expect import expected, varying
 from properties.implementation import Implementation
 from properties.recovery_training import Training
 from properties.values import Recipe
 from properties.violations import Violation
+from reference import Enclosure
 
 WRITTEN_OUT = 4096  # elements; larger tensors are hashed into being, larger outputs sampled
 SAMPLES = 64
+NONFINITE = (np.inf, -np.inf, np.nan)
 TIME_LIMIT = 60.0
 
 SCRIPT = Template((Path(__file__).parent / "script.py.template").read_text())
@@ -49,6 +52,7 @@ def script(violation: Violation, implementation: Implementation) -> str:
         arguments=repr(case.arguments),
         tensors=_literal(tensors),
         gradients=repr(case.gradients),
+        varying=repr(varying(case, implementation.device)),
         expected=_literal(_expected(case, implementation) if training is None else {}),
         power=repr(check.get("power", 0)),
         training=_literal(training),
@@ -91,21 +95,30 @@ def _written(case: Case, name: str, tensor: Tensor) -> dict[str, Any]:
     if size > WRITTEN_OUT and isinstance(tensor.values, Recipe):
         recipe = tensor.values
         return {**shape, "recipe": [recipe.kind, recipe.seed, recipe.exponent]}
-    return {**shape, "values": [float(value).hex() for value in case.arrays[name].ravel()]}
+    return {**shape, "values": [written(value) for value in case.arrays[name].ravel().tolist()]}
 
 
 def _expected(case: Case, implementation: Implementation) -> dict[str, Any]:
     """Return [index, midpoint, radius] per element, of a sample where there are many."""
     result: dict[str, Any] = {}
-    for name, enclosure in expected(case, implementation.arithmetic(case.dtype)).items():
+    for name, enclosure in expected(case, implementation).items():
         places = np.arange(enclosure.mid.size)
         if places.size > WRITTEN_OUT:
             places = np.unique(np.linspace(0, places.size - 1, SAMPLES).astype(int))
-        result[name] = {
-            "shape": list(enclosure.mid.shape),
-            "elements": [
-                [int(i), float(enclosure.mid.flat[i]).hex(), float(enclosure.rad.flat[i]).hex()]
-                for i in places
-            ],
-        }
+        mids, rads = (array.ravel()[places].tolist() for array in (enclosure.mid, enclosure.rad))
+        elements = [
+            [int(i), written(mid), written(rad), [str(v) for v in may]]
+            for i, mid, rad, may in zip(
+                places, mids, rads, _allowed(enclosure, places), strict=True
+            )
+        ]
+        result[name] = {"shape": list(enclosure.mid.shape), "elements": elements}
     return result
+
+
+def _allowed(enclosure: Enclosure, places: npt.NDArray[np.intp]) -> list[list[float]]:
+    """Return, for elements by flat index, which of infinities and NaN each may be."""
+    if enclosure.mid.dtype != np.float64:
+        return [[] for _ in places]
+    may = {v: enclosure.contains(np.full(enclosure.mid.shape, v)).ravel() for v in NONFINITE}
+    return [[value for value in NONFINITE if may[value][i]] for i in places]

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from properties import violations as v
-from properties.case import DTYPES, Case, Tensor
+from properties.case import Case, Tensor
 from properties.child import CannotStart, Child, MemoryExceeded, Spares
+from properties.dtypes import DTYPES
 from properties.implementation import Implementation
 from properties.observation import Observation, observe, payload_limit
 from properties.wire import Buffer, ChannelClosed, ChannelTimeout, Header, WireError
@@ -57,7 +58,6 @@ class Runner:
         """
         if self._child is None:
             child = self.spares.take(self.implementation.device, self.memory)
-            self.facts = child.facts
             names = {"module": self.implementation.module, "name": self.implementation.name}
             try:
                 reply, _ = child.ask({"request": "load", **names}, (), 0, LOAD_LIMIT)
@@ -70,6 +70,7 @@ class Runner:
                 reason = str(reply.get("unloadable", reply))
                 raise NotLoadable(f"{self.implementation.target}: {reason}")
             self.form, self._child = reply["form"], child
+            self.facts = {**child.facts, **reply["flags"]}
         return self.facts
 
     def run(self, case: Case) -> Observation:
@@ -198,8 +199,10 @@ def encode(case: Case) -> tuple[Header, list[Buffer]]:
 
 def storage(case: Case, name: str) -> bytes:
     """Return the bytes of an operand in the order of its layout."""
-    array = case.arrays[name].astype(DTYPES[case.dtype])
-    return np.transpose(array, case.tensors[name].order).tobytes()
+    array, tensor = DTYPES[case.dtype].to_stored(case.arrays[name]), case.tensors[name]
+    if tensor.layout != "contiguous":
+        array = np.transpose(array, tensor.order)
+    return array.tobytes()
 
 
 def _describe(name: str, tensor: Tensor, dtype: str) -> Header:

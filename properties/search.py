@@ -32,6 +32,7 @@ class Search:
     shrink_seconds: Callable[[str], float] = lambda kind: 30.0
     cases: int = 0
     used: float = 0.0
+    shares: dict[str, float] = field(default_factory=dict)  # of `used`, by dtype and result
     known: Counter[str] = field(default_factory=Counter)
     unclassed: int = 0
     hangs: int = 0
@@ -80,6 +81,12 @@ class Search:
         finally:
             self.seconds += time.monotonic() - began
 
+    def note(self, used: float, what: str = "") -> None:
+        """Record the share of the bound that a good result used."""
+        self.used = max(self.used, used)
+        if what:
+            self.shares[what] = max(self.shares.get(what, 0.0), used)
+
     def over(self) -> bool:
         """Tell whether no more calls are to be made."""
         late = self.deadline is not None and time.monotonic() > self.deadline
@@ -91,6 +98,7 @@ class Search:
             "cases": self.cases,
             "seconds": round(self.seconds, 3),
             "used": self.used,
+            "shares": self.shares,
             "digest": self.digest,
             "known": dict(self.known),
             "notes": self.notes,

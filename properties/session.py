@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,9 +24,10 @@ from properties import known, summary
 from properties.child import CannotStart, Child, Spares
 from properties.domain import Domain, OutOfDomain, activated
 from properties.finish import finish
-from properties.implementation import DEFAULTS, Implementation
+from properties.implementation import DEFAULTS, Implementation, inherent
 from properties.plugin import FACTS_KEY, PROFILE_OPTION, report_path
 from properties.profiles import DEFAULT, PROFILES, Profile, prepare
+from properties.rows import Rows, load
 from properties.runner import NotLoadable, Runner
 from properties.search import BudgetSpent, Search
 from properties.subject import Subject
@@ -59,6 +61,8 @@ class Session:
         self.items_left = 1
         told: Facts = getattr(config, "workerinput", {}).get(FACTS_KEY, {})
         self.seed: int = told["seed"] if told else self._seed()
+        table = config.getoption("--conv2d-arithmetic")
+        self.rows: Rows | None = load(Path(table)) if table else None
         seconds = config.getoption("--conv2d-seconds")
         self.seconds: float | None = self.profile.seconds if seconds is None else seconds
         self.targets = [Implementation(*pair) for pair in told["targets"]] if told else []
@@ -124,9 +128,8 @@ class Session:
         if key not in self.subjects:
             runner = Runner(target, self.spares)
             facts = runner.start()
-            domain = self.domain
-            if runner.form == "function":
-                domain = domain.within(padding_mode=("zeros",))
+            domain = inherent(self.domain, target, runner.form)
+            target = target.on(facts) if self.rows is None else replace(target, rows=self.rows)
             defects = known.stock_defects(facts) if target.is_stock else ()
             self.subjects[key] = Subject(target, runner, domain, defects)
         return self.subjects[key]

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from properties.case import Case
 from properties.domain import FACTORS, Domain, OutOfDomain, active
-from properties.drafts import VALUES, Draft, Geometry, Pair
+from properties.drafts import SCALES, VALUES, Draft, Geometry, Pair
+from properties.dtypes import INTEGER
 from properties.known import avoiding
 
 # Multiply-accumulates that sizes are chosen for. Where a padding mode dictates a larger input
@@ -29,13 +30,18 @@ SIZES = (3, 2, 5, 4, 7, 8)  # of a kernel along an axis
 EXTENTS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65)  # of an output
 CHANNELS = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65)
 SMALL = (1, 2, 3)
-STRETCH = ("nothing", "width", "height")
-STRETCH_CHANNELS = ("nothing", "in_channels", "out_channels", "both_channels")
-FITS = ("free", "free", "free", "equal", "larger")  # of the kernel in the unpadded input
+# Which extents and channels may be large in one call.
+STRETCH = tuple(
+    product(
+        ("nothing", "width", "height"), ("nothing", "in_channels", "out_channels", "both_channels")
+    )
+)
+# How the kernel fits in the unpadded input, and what the last stride leaves over.
+FITS = tuple(product(("free", "free", "free", "equal", "larger"), (0, 1, 2, 3)))
 # Fast paths want several parameters plain at once: how many more times the first level is offered.
-PLAIN = {"stride": 3, "dilation": 3, "groups": 2, "padding_mode": 2}
+PLAIN = {"stride": 3, "dilation": 3, "groups": 2, "padding_mode": 2, "dtype": 4}
+TWICE = ("float64", "float16", "bfloat16")  # offered twice, where float32 is five times
 DIGITS = tuple(range(97))  # of a seed
-EXPONENTS = (0, 10, -10, 20, -20)
 
 Draw = st.DrawFn
 
@@ -79,18 +85,21 @@ def cases(
             raise OutOfDomain(f"no {factor} is left that the other declared levels allow")
         return str(draw(_among(options[:1] * PLAIN.get(factor, 0) + options)))
 
-    geometry = _geometry(draw, level, draw(_among(STRETCH)), domain)
+    wide, stretch = draw(_among(STRETCH))
+    geometry = _geometry(draw, level, wide, domain)
     # The order matters to shrinking: of two failing calls the one whose earlier draws are plainer
     # wins, and one with fewer draws always does.
-    dtype, passes = level("dtype"), level("passes", _unusable_passes(domain))
-    bias, form = level("bias"), level("groups")
-    stretch = draw(_among(STRETCH_CHANNELS))
+    drawn_passes = level("passes", _unusable_passes(domain))
+    dtype, bias = draw(_among(_dtypes_and_biases(domain)))
+    passes = "forward" if dtype in INTEGER else drawn_passes
+    form = level("groups")
     left = MAX_MACS // _macs(geometry)
     groups, multiplier, shared = _channels(draw, form, stretch, left)
     batches = _batches(domain)
     batch = draw(_among(batches))
     if _images(batch) * groups * multiplier * shared > left:
         batch = min(batches, key=_images)
+    kind, scale = draw(_among(tuple(product(values, SCALES))))
     draft = Draft(
         geometry=geometry,
         dtype=dtype,
@@ -101,9 +110,9 @@ def cases(
         shared=shared,
         batch=batch,
         layouts=draw(_among(_layouts(domain.options("layout"), passes))),
-        values=draw(_among(tuple(values))),
+        values=kind,
         seed=draw(seeds()),
-        exponent=draw(_among(EXPONENTS)),
+        scale=scale,
     )
     return avoiding(draft.assemble)
 
@@ -112,6 +121,17 @@ def cases(
 def seeds(draw: Draw) -> int:
     """Return seeds of values, as two small draws."""
     return 97 * int(draw(_among(DIGITS))) + int(draw(_among(DIGITS)))
+
+
+def _dtypes_and_biases(domain: Domain) -> tuple[tuple[str, str], ...]:
+    """Return the pairs to choose from; integers have no gradients."""
+    dtypes = domain.options("dtype")
+    if "forward" not in domain.options("passes"):
+        dtypes = tuple(dtype for dtype in dtypes if dtype not in INTEGER)
+    if not dtypes:
+        raise OutOfDomain("integers have no gradients")
+    several = dtypes[:1] * PLAIN["dtype"] + dtypes + tuple(d for d in TWICE if d in dtypes)
+    return tuple(product(several, domain.options("bias")))
 
 
 def _unusable_passes(domain: Domain) -> tuple[str, ...]:
@@ -159,7 +179,7 @@ def _geometry(draw: Draw, level: Callable[..., str], stretch: str, domain: Domai
     left = MAX_MACS // (kernel[0] * kernel[1])
     width = draw(_among(_upto(EXTENTS if stretch == "width" else SMALL, left)))
     height = draw(_among(_upto(EXTENTS if stretch == "height" else SMALL, left // width)))
-    spare = draw(_among((0, 1, 2, 3))) if max(stride) > 1 else 0
+    fit, spare = draw(_among(FITS))
     return Geometry(
         kernel=kernel,
         stride=stride,
@@ -168,7 +188,7 @@ def _geometry(draw: Draw, level: Callable[..., str], stretch: str, domain: Domai
         padding_mode=level("padding_mode"),
         output=(height, width),
         spare=(min(spare, stride[0] - 1), min(spare, stride[1] - 1)),
-        fit=draw(_among(FITS)),
+        fit=fit,
     )
 
 

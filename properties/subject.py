@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from properties.case import Case
 from properties.domain import Domain
-from properties.expect import enclose, expected
+from properties.dtypes import DTYPES, Exact
+from properties.expect import enclose, expected, varying
 from properties.fastclass import may_be_fast, within_fast_class
 from properties.implementation import Implementation
-from properties.judge import Verdict, judge
+from properties.judge import judge
 from properties.known import KnownDefect
 from properties.observation import Observation
 from properties.profiles import Profile
 from properties.runner import Runner
 from properties.search import Search
-from properties.values import Float64
-from properties.violations import Violation
-from reference import Enclosure
+from properties.violations import ValueViolation, Violation
+from reference import Arithmetic, Enclosure
 
 
 class Subject:
@@ -71,21 +73,14 @@ class Subject:
     def check(self, case: Case) -> Observation:
         """Make the call and require output and gradients to lie in their enclosures."""
         observation = self.run(case)
-        arithmetic = self.implementation.arithmetic(case.dtype)
-        for name, enclosure in expected(case, arithmetic).items():
+        for name, enclosure in expected(case, self.implementation).items():
             self._judge(case, name, observation.arrays[name], enclosure)
         return observation
 
     def may_vary(self, case: Case, name: str) -> bool:
-        """Tell whether torch leaves the bits of the output or of a gradient open from run to run.
-
-        It does while `cudnn.deterministic` is off, and on CUDA in the backward pass of reflect and
-        replicate padding, which adds atomically (`torch.use_deterministic_algorithms` lists them).
-        """
-        if not self.runner.facts.get("cudnn.deterministic", True):
-            return True
-        padding = case.params.padding_mode in ("reflect", "replicate")
-        return name == "input" and padding and self.implementation.device.startswith("cuda")
+        """Tell whether the bits of the output or of a gradient may differ from run to run."""
+        deterministic = self.runner.facts.get("cudnn.deterministic", True)
+        return not deterministic or name in varying(case, self.implementation.device)
 
     def measure(self, case: Case) -> Enclosure:
         """Make the call; return a ball round the output that came back, holding the true one.
@@ -93,14 +88,27 @@ class Subject:
         Its radius is the enclosure's; its midpoint owes nothing to the oracle.
         """
         observation = self.run(case)
-        enclosure = enclose(case, "output", self.implementation.arithmetic(case.dtype))
-        return Enclosure(observation.output, enclosure.rad)
+        return self._around(observation, "output")
 
     def measure_all(self, case: Case) -> dict[str, Enclosure]:
         """Do the same for the output and every gradient asked for, by name."""
         observation = self.run(case)
-        enclosures = expected(case, self.implementation.arithmetic(case.dtype))
-        return {n: Enclosure(observation.arrays[n], e.rad) for n, e in enclosures.items()}
+        return {name: self._around(observation, name) for name in observation.arrays}
+
+    def _around(self, observation: Observation, name: str) -> Enclosure:
+        """Return the ball round a result that holds the true value.
+
+        Of an exact sum the enclosure holds the rounded value alone: its rounding is added again.
+        """
+        case = observation.case
+        arithmetic = self.implementation.arithmetic(case.dtype, name)
+        found = enclose(case, name, arithmetic)
+        rad = found.rad
+        if isinstance(arithmetic, Arithmetic) and arithmetic.rounds_output:
+            stored = arithmetic.output
+            size = np.maximum(np.abs(found.mid.real), np.abs(found.mid.imag))
+            rad = np.where(rad == 0.0, stored.u * size + stored.eta / 2, rad)
+        return Enclosure(observation.arrays[name], rad)
 
     def require_equal(
         self,
@@ -111,8 +119,12 @@ class Subject:
         check: Mapping[str, object] | None = None,
     ) -> None:
         """Require two balls of one true value to meet; at radius 0, bit for bit."""
-        verdict = judge(left.mid, Enclosure(right.mid, left.rad + right.rad))
-        self._note(verdict)
+        other = right.mid
+        if DTYPES[case.dtype].kind == "integer":
+            other = DTYPES[case.dtype].rounded(other)  # sums and products wrap
+        verdict = judge(left.mid, Enclosure(other, left.rad + right.rad))
+        if verdict.ok:
+            self.search.note(verdict.used)
         if not verdict.ok and check is None and self._class_explains(case):
             return
         verdict.require_relation(case, relation, check)
@@ -129,16 +141,29 @@ class Subject:
             self.check(call)
         return self.search.unclassed > before
 
-    def _judge(self, case: Case, name: str, observed: Float64, enclosure: Enclosure) -> None:
+    def _judge(self, case: Case, name: str, observed: Exact, enclosure: Enclosure) -> None:
         verdict = judge(observed, enclosure)
         if not verdict.ok and within_fast_class(
             case, name, observed, enclosure, self.implementation
         ):
             self.search.unclassed += 1
             return
-        self._note(verdict)
-        verdict.require(case, name)
-
-    def _note(self, verdict: Verdict) -> None:
         if verdict.ok:
-            self.search.used = max(self.search.used, verdict.used)
+            self.search.note(verdict.used, f"{case.dtype} {name}")
+            return
+        try:
+            verdict.require(case, name)
+        except ValueViolation as violation:
+            violation.facts |= self._looser(case, name, observed)
+            raise
+
+    def _looser(self, case: Case, name: str, observed: Exact) -> dict[str, str]:
+        """Return the looser rows that the result would have passed by, as a fact to print."""
+        passing = [
+            label
+            for label, row in self.implementation.rows.looser(case.dtype, name)
+            if judge(observed, enclose(case, name, row)).ok
+        ]
+        if not passing:
+            return {}
+        return {"would pass": f"with {' or '.join(passing)}, if declared (--conv2d-arithmetic)"}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from properties.case import Case, Tensor
+from properties.dtypes import FLOATING
 from properties.relations import add, exactly, split, take
 from properties.replay import recheck
 from properties.strategies import cases
@@ -33,7 +34,11 @@ def test_linear_in_weight(conv2d: Subject, case: Case) -> None:
     conv2d.require_equal(case, relation, conv2d.measure(case), add(first, second))
 
 
-@given(case=cases(passes=FORWARD), power=st.sampled_from((1, -1, 3, -3, 8, -8)))
+# float16 has too few exponents: where a result is subnormal or overflows, scaling rounds.
+SCALABLE = tuple(name for name in FLOATING if name != "float16")
+
+
+@given(case=cases(passes=FORWARD, dtype=SCALABLE), power=st.sampled_from((1, -1, 3, -3, 8, -8)))
 def test_scaling_by_a_power_of_two_is_exact(conv2d: Subject, case: Case, power: int) -> None:
     """conv2d(2^k x, w, 2^k b) = 2^k conv2d(x, w, b), bit for bit on any data.
 

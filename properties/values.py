@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,14 +30,16 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"`kind`={self.kind!r} is not one of {', '.join(KINDS)}")
+        if self.kind == "words" and self.exponent:
+            raise ValueError(f"`exponent`={self.exponent} does not go with words of an integer")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"`seed`={self.seed} is outside [0, 2**32)")
 
-    def expand(self, shape: tuple[int, ...]) -> Float64:
-        """Return the float64 array of this shape."""
+    def expand(self, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        """Return the array of this shape: float64, of words int64."""
         size = int(np.prod(shape, dtype=np.int64))
-        values = KINDS[self.kind](counter_hash(self.seed, size), self.seed)
-        return np.ldexp(values, self.exponent).reshape(shape)
+        values = KINDS[self.kind](counter_hash(self.seed, size), self.seed).reshape(shape)
+        return np.ldexp(values, self.exponent) if self.exponent else values
 
 
 def counter_hash(seed: int, size: int) -> UInt64:
@@ -62,12 +66,13 @@ def _integers(bits: UInt64, seed: int) -> Float64:
     return _signs(bits, seed) * (1.0 + _field(bits, 8, 2))
 
 
-def _wide13(bits: UInt64, seed: int) -> Float64:
-    return _signs(bits, seed) * (4097.0 + 2.0 * _field(bits, 8, 11))
+def _wide(width: int, bits: UInt64, seed: int) -> Float64:
+    top = 2.0 ** (width - 1) + 1.0
+    return _signs(bits, seed) * (top + 2.0 * _field(bits, 8, width - 2))
 
 
-def _wide27(bits: UInt64, seed: int) -> Float64:
-    return _signs(bits, seed) * (2.0**26 + 1.0 + 2.0 * _field(bits, 8, 25))
+def _words(bits: UInt64, seed: int) -> npt.NDArray[np.int64]:
+    return bits.view(np.int64)
 
 
 def _normal(bits: UInt64, seed: int) -> Float64:
@@ -100,11 +105,12 @@ def _ones(bits: UInt64, seed: int) -> Float64:
     return np.ones(bits.size)
 
 
-KINDS: dict[str, Callable[[UInt64, int], Float64]] = {
+KINDS: dict[str, Callable[[UInt64, int], npt.NDArray[Any]]] = {
     "integers": _integers,  # +-1 .. +-4
     "signs": _signs,  # +-1
-    "wide13": _wide13,  # odd, 13 bits: rounded by TF32, float16 and bfloat16
-    "wide27": _wide27,  # odd, 27 bits: rounded by float32
+    # Odd, with so many bits: 13 are rounded by TF32, float16 and bfloat16, 27 by float32.
+    **{f"wide{width}": partial(_wide, width) for width in range(4, 53)},
+    "words": _words,  # all bits of an integer dtype, which keeps as many as it has
     "normal": _normal,  # bell-shaped, about unit variance, all bits of a float64 in use
     "cancelling": _cancelling,
     "sparse": _sparse,  # one element in eight is nonzero

@@ -6,13 +6,11 @@ could hurt the judge (crash, hang, patches, closed descriptors) happens here and
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import faulthandler
 import gc
 import json
 import os
-import re
 import resource
 import signal
 import sys
@@ -31,10 +29,11 @@ def main(argument: str) -> None:
     _prepare(config)
     # Only now: the environment and the limits must be in force before torch is imported.
     from properties.execution import Executor
+    from properties.facts import devices, prepare
 
-    facts = _facts(config["device"])
+    facts = prepare(config["device"])
     if config["probe"]:
-        facts["devices"] = _devices()
+        facts["devices"] = devices()
     executor = Executor(config["device"])
     _limit_memory(config)
     send(config["write"], pack({"hello": facts}))
@@ -91,66 +90,3 @@ def _limit_memory(config: Header) -> None:
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     limit = mapped + config["memory"]
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
-def _facts(device: str) -> Header:
-    """Set the flags that a verdict depends on, and return them as they read back."""
-    import torch
-
-    torch.set_num_threads(1)
-    torch.set_num_interop_threads(1)
-    facts: Header = {
-        "python": sys.version.split()[0],
-        "torch": torch.__version__,
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-        "onednn": _onednn_version() if torch.backends.mkldnn.is_available() else None,
-        "device_name": "cpu",
-    }
-    if device.startswith("cuda"):
-        facts |= _cuda_facts(device)
-    elif device != "cpu":
-        facts["device_name"] = device
-    if device != "cpu":
-        total = torch.ones(8, device=device).sum().item()
-        if total != 8:
-            raise RuntimeError(f"{device} answers, but sums eight ones to {total}")
-    return facts
-
-
-def _cuda_facts(device: str) -> Header:
-    import torch
-
-    cudnn: Any = torch.backends.cudnn
-    cudnn.conv.fp32_precision = "ieee"
-    cudnn.deterministic, cudnn.benchmark = True, False
-    return {
-        "device_name": torch.cuda.get_device_name(device),
-        "cuda": torch.version.cuda,
-        "cudnn": cudnn.version(),
-        "cudnn.conv.fp32_precision": cudnn.conv.fp32_precision,
-        "cudnn.deterministic": cudnn.deterministic,
-        "cudnn.benchmark": cudnn.benchmark,
-    }
-
-
-def _devices() -> list[str]:
-    """Return every device that computes, not only is said to be there."""
-    import torch
-
-    devices = ["cpu"]
-    if torch.accelerator.is_available():
-        kind = torch.accelerator.current_accelerator()
-        count = torch.accelerator.device_count()
-        for index in range(count):
-            name = f"{kind.type if kind else 'cuda'}:{index}"
-            with contextlib.suppress(Exception):
-                if torch.ones(8, device=name).sum().item() == 8:
-                    devices.append(name)
-    return devices
-
-
-def _onednn_version() -> str | None:
-    import torch
-
-    found = re.search(r"MKL-DNN v([\d.]+)", torch.__config__.show())
-    return found.group(1) if found else "present"

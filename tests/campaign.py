@@ -1,21 +1,26 @@
 """`python -m tests.campaign CASES [TARGET ...]`: many random cases, each judged on all it returns.
 
-Half of the cases ask for gradients. Outside of the known defects a violation is a false alarm or a
-find. Prints cases, rate, the largest share of the bound used per dtype, and every violation.
+Half of the cases ask for gradients, with `--gradients` all of them for every gradient there is;
+`--only dtype=float16` narrows the domain, `--device cuda` goes elsewhere. Outside of the known
+defects a violation is a false alarm or a find. Prints cases, rate, every violation, and the largest
+share of the bound used per dtype and result. `tests.native:conv2d` is torch with oneDNN off.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
 
 from properties import known
 from properties.case import Case
 from properties.child import Spares
-from properties.domain import activated
+from properties.domain import Domain, activated
 from properties.search import Search
 from properties.strategies import cases
 from properties.violations import Violation
@@ -24,60 +29,83 @@ from tests.killing import subject_of
 BATCH = 2000  # examples per Hypothesis run: its own memory grows with them
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the campaign; the exit status is 1 if any case violated."""
-    total, targets = int(arguments[0]), arguments[1:] or ["F.conv2d"]
+    parser = argparse.ArgumentParser(prog="python -m tests.campaign")
+    parser.add_argument("cases", type=int)
+    parser.add_argument("targets", nargs="*", default=["F.conv2d"])
+    parser.add_argument("--only", action="append", default=[], metavar="FACTOR=LEVEL")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--gradients", action="store_true", help="ask for all of them, always")
+    options = parser.parse_args(arguments)
     spares = Spares()
     found = 0
-    for target in targets:
-        found += campaign(target, total, spares)
+    for target in options.targets:
+        found += Campaign(target, options, spares).run()
     spares.close()
     return 1 if found else 0
 
 
-def campaign(target: str, total: int, spares: Spares) -> int:
-    """Judge `total` different cases of one implementation; return the number of violations."""
-    subject = subject_of(target, spares)
-    used: dict[str, float] = {}
-    seen: set[str] = set()
-    violations: list[Violation] = []
-    met: Counter[str] = Counter()
-    began = time.monotonic()
+class Campaign:
+    """Judges `cases` different cases of one implementation."""
 
-    def judged(case: Case) -> None:
-        if case.key in seen or len(seen) >= total:
+    def __init__(self, target: str, options: argparse.Namespace, spares: Spares) -> None:
+        self.target, self.total, self.gradients = target, options.cases, options.gradients
+        self.subject = subject_of(target, spares, Domain.parse(options.only), options.device)
+        self.used: dict[str, float] = {}
+        self.seen: set[str] = set()
+        self.found = 0
+        self.met: Counter[str] = Counter()
+
+    def run(self) -> int:
+        """Run to the end; return the number of violations."""
+        began, round_ = time.monotonic(), 0
+        while len(self.seen) < self.total:
+            round_ += 1
+            for strategy in self.strategies():
+                with activated(self.subject.domain), known.activated(self.subject.defects):
+                    seed(round_)(_settings()(given(strategy)(self.judge)))()
+            rate = len(self.seen) / (time.monotonic() - began)
+            print(
+                f"{self.target}: {len(self.seen)} cases, {rate:.0f}/s, {self.found} violations",
+                flush=True,
+            )
+        shares = ", ".join(f"{name} {share:.4f}" for name, share in sorted(self.used.items()))
+        print(f"{self.target}: largest share of the bound used: {shares}")
+        print(f"{self.target}: known defects met: {dict(self.met)}")
+        self.subject.runner.close()
+        return self.found
+
+    def strategies(self) -> list[SearchStrategy[Case]]:
+        """Return what is drawn from, in turn."""
+        if self.gradients:
+            return [cases(passes=("input+weight", "input+weight+bias"))]
+        return [cases(passes=("forward",)), cases()]
+
+    def judge(self, case: Case) -> None:
+        """Judge one case, unless it was judged before."""
+        if case.key in self.seen or len(self.seen) >= self.total:
             return
-        seen.add(case.key)
-        subject.search = Search()
+        self.seen.add(case.key)
+        search = self.subject.search = Search()
         try:
-            subject.trial({"case": case}, lambda: _discard(subject.check(case)))
+            self.subject.trial({"case": case}, lambda: _discard(self.subject.check(case)))
         except Violation as violation:
-            violations.append(violation)
+            self.found += 1
             print(violation, flush=True)
-        met.update(subject.search.known)
-        used[case.dtype] = max(used.get(case.dtype, 0.0), subject.search.used)
+        self.met.update(search.known)
+        for name, share in search.shares.items():
+            self.used[name] = max(self.used.get(name, 0.0), share)
 
-    round_ = 0
-    while len(seen) < total:
-        round_ += 1
-        for strategy in (cases(passes=("forward",)), cases()):
-            run = settings(
-                max_examples=BATCH,
-                database=None,
-                deadline=None,
-                phases=[Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            )(given(strategy)(judged))
-            with activated(subject.domain), known.activated(subject.defects):
-                seed(round_)(run)()
-        rate = len(seen) / (time.monotonic() - began)
-        print(
-            f"{target}: {len(seen)} cases, {rate:.0f}/s, {len(violations)} violations", flush=True
-        )
-    shares = ", ".join(f"{dtype} {share:.4f}" for dtype, share in sorted(used.items()))
-    print(f"{target}: largest share of the bound used: {shares}; known defects met: {dict(met)}")
-    subject.runner.close()
-    return len(violations)
+
+def _settings() -> settings:
+    return settings(
+        max_examples=BATCH,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 def _discard(result: object) -> None:

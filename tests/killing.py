@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import properties
 from properties import known
 from properties.child import Child, Spares
 from properties.domain import Domain, OutOfDomain, activated
-from properties.implementation import Implementation
+from properties.implementation import Implementation, inherent
 from properties.profiles import DEFAULT, PROFILES, prepare
+from properties.rows import builtin
 from properties.runner import Runner
 from properties.search import Search
 from properties.subject import Subject
@@ -56,14 +58,15 @@ def gate() -> dict[str, Test]:
     return found
 
 
-def subject_of(target: str, spares: Spares, domain: Domain | None = None) -> Subject:
-    """Return a started subject on the CPU; stock torch's known defects are known for it too."""
-    implementation = Implementation(target)
+def subject_of(
+    target: str, spares: Spares, domain: Domain | None = None, device: str = "cpu"
+) -> Subject:
+    """Return a started subject; torch's rows and known defects are its own too, it calls torch."""
+    implementation = Implementation(target, device)
     runner = Runner(implementation, spares)
     facts = runner.start()
-    domain = domain or Domain()
-    if runner.form == "function":
-        domain = domain.within(padding_mode=("zeros",))
+    implementation = replace(implementation, rows=builtin(device, facts))
+    domain = inherent(domain or Domain(), implementation, runner.form)
     return Subject(implementation, runner, domain, known.stock_defects(facts))
 
 

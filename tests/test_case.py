@@ -195,7 +195,11 @@ def without(*path: str) -> Any:
         (without("input", "layout"), "^not a case: KeyError 'layout'$"),
         (without("grad_output"), "^`grad_output` goes with `gradients`: give both or neither$"),
         (without("bias"), "^`gradients` names bias, but there is none$"),
-        (full().to_json() | {"dtype": "int8"}, "^`dtype`='int8' is not one of float32, float64$"),
+        (
+            full().to_json() | {"dtype": "int4"},
+            "^`dtype`='int4' is not one of float32, float64, .*$",
+        ),
+        (full().to_json() | {"dtype": "int8"}, "^`gradients` of int8 do not exist$"),
         (full().to_json() | {"gradients": ["stride"]}, "gradients"),
         (full().to_json() | {"gradients": "input"}, "gradients"),
         (full().to_json() | {"bias": 3}, "^not a case: "),

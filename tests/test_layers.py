@@ -19,6 +19,7 @@ FORBIDDEN = {
 }
 WITH_TORCH = (
     "properties.execution",
+    "properties.facts",
     "properties.operands",
     "properties.training",
     "properties.worker",

@@ -40,7 +40,7 @@ def rationals(values: Float64) -> list[Fraction]:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "words"])
 def test_split_is_exact(kind: str, dtype: Any) -> None:
     """The parts add up to the value, exactly, and both are numbers of the dtype."""
     for exponent in (-20, 0, 20):
@@ -160,4 +160,6 @@ def test_true_convolution_is_the_oracle_with_a_flipped_kernel(
     for oracle in (reference.conv2d_flipped, reference.conv2d_loops):
         kernel = w if oracle is reference.conv2d_flipped else w[..., ::-1, ::-1]
         expected = oracle(x, kernel, b, p.stride, p.padding, p.dilation, p.groups)
-        np.testing.assert_array_equal(true_convolution(case), expected, strict=True)
+        found = true_convolution(case)
+        np.testing.assert_array_equal(found.mid, expected, strict=True)
+        assert (np.abs(found.mid - expected) <= found.rad).all()

@@ -1,0 +1,86 @@
+"""The device as the worker finds it: sets the flags that a verdict depends on, and reads them back.
+
+Runs in the worker process only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from typing import Any
+
+import torch
+
+from properties.wire import Header
+
+
+def prepare(device: str) -> Header:
+    """Set the flags that a verdict depends on, and return them as they read back."""
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    facts: Header = {
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "onednn": _onednn_version() if torch.backends.mkldnn.is_available() else None,
+        "device_name": "cpu",
+    }
+    if device.startswith("cuda"):
+        facts |= _cuda_facts(device)
+    elif device != "cpu":
+        facts["device_name"] = device
+    if device != "cpu":
+        total = torch.ones(8, device=device).sum().item()
+        if total != 8:
+            raise RuntimeError(f"{device} answers, but sums eight ones to {total}")
+    return facts | flags(device)
+
+
+def flags(device: str) -> Header:
+    """Return what the arithmetic depends on, as it is now: importing something may change it."""
+    if device.startswith("cuda"):
+        cudnn: Any = torch.backends.cudnn
+        return {
+            "cudnn.conv.fp32_precision": cudnn.conv.fp32_precision,
+            "cudnn.deterministic": cudnn.deterministic,
+            "cudnn.benchmark": cudnn.benchmark,
+        }
+    if device != "cpu":
+        return {}
+    enabled = bool(torch._C._get_mkldnn_enabled()) and torch.backends.mkldnn.is_available()
+    return {
+        "onednn.enabled": enabled,
+        "onednn.bfloat16": enabled and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()),
+        "onednn.float16": enabled and bool(torch.ops.mkldnn._is_mkldnn_fp16_supported()),
+    }
+
+
+def _cuda_facts(device: str) -> Header:
+    cudnn: Any = torch.backends.cudnn
+    cudnn.conv.fp32_precision = "ieee"
+    cudnn.deterministic, cudnn.benchmark = True, False
+    return {
+        "device_name": torch.cuda.get_device_name(device),
+        "cuda": torch.version.cuda,
+        "cudnn": cudnn.version(),
+    }
+
+
+def devices() -> list[str]:
+    """Return every device that computes, not only is said to be there."""
+    devices = ["cpu"]
+    if torch.accelerator.is_available():
+        kind = torch.accelerator.current_accelerator()
+        count = torch.accelerator.device_count()
+        for index in range(count):
+            name = f"{kind.type if kind else 'cuda'}:{index}"
+            with contextlib.suppress(Exception):
+                if torch.ones(8, device=name).sum().item() == 8:
+                    devices.append(name)
+    return devices
+
+
+def _onednn_version() -> str | None:
+    found = re.search(r"MKL-DNN v([\d.]+)", torch.__config__.show())
+    return found.group(1) if found else "present"

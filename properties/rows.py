@@ -1,0 +1,132 @@
+"""Declared arithmetic: one row per dtype and result (output, or gradient of input, weight, bias).
+
+Torch's own rows follow from what the worker reports of its device and flags. An implementation of
+one's own gets the strict row, unless its author declares others in a TOML file:
+
+    [[row]]
+    dtype = "float32"
+    results = ["output", "input"]   # default: all four
+    operands = "tf32"               # any field of `reference.Arithmetic`
+    truncates = true
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import reference
+from properties.dtypes import INTEGER
+from reference import Arithmetic, Format
+from reference.arithmetic import Algorithm, Stores
+
+RESULTS = ("output", "input", "weight", "bias")
+STRICT: Mapping[str, Arithmetic] = {
+    "float32": reference.FLOAT32,
+    "float64": reference.FLOAT64,
+    "float16": reference.FLOAT16,
+    "bfloat16": reference.BFLOAT16,
+    "complex64": reference.FLOAT32,
+    "complex128": reference.FLOAT64,
+    **dict.fromkeys(INTEGER, reference.FLOAT64),
+}
+HALF = ("float16", "bfloat16")
+FORMATS: Mapping[str, Format] = {
+    "tf32": reference.TENSOR32,
+    **{name: STRICT[name].output for name in ("float64", "float32", *HALF)},
+}
+# Of the looser rows that a kernel may turn out to compute by, the ones worth a name.
+LOOSER: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
+    "operands in TF32": (("float32", {"operands": "tf32", "truncates": True}),),
+    "truncating accumulation": tuple((name, {"truncates": True}) for name in ("float32", *HALF)),
+    "bias added after rounding": tuple((name, {"stores": "bias"}) for name in HALF),
+    "a rounding per tap": tuple((name, {"stores": "taps"}) for name in HALF),
+    "a rounding per image": tuple((name, {"stores": "images"}) for name in HALF),
+    "a rounding per addition": tuple((name, {"stores": "any"}) for name in HALF),
+    "subnormals flushed": tuple((name, {"flushes": True}) for name in ("float32", *HALF)),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """What is declared beyond the strict rows, by dtype and result."""
+
+    declared: Mapping[tuple[str, str], Arithmetic] = dataclasses.field(default_factory=dict)
+
+    def of(self, dtype: str, result: str) -> Arithmetic:
+        """Return the row of one result."""
+        return self.declared.get((dtype, result), STRICT[dtype])
+
+    def looser(self, dtype: str, result: str) -> Iterator[tuple[str, Arithmetic]]:
+        """Yield names and rows that allow more than the declared one, in one respect each."""
+        row = self.of(dtype, result)
+        for name, variants in LOOSER.items():
+            for affected, fields in variants:
+                if affected == dtype and _changed(row, fields) != row:
+                    yield name, _changed(row, fields)
+
+
+def builtin(device: str, facts: Mapping[str, Any]) -> Rows:
+    """Return the rows of torch's own convolution on a device whose worker reports these facts."""
+    rows: dict[tuple[str, str], Mapping[str, Any]] = {}
+    if device == "cpu":
+        for dtype in HALF:
+            if facts.get(f"onednn.{dtype}"):
+                # VDPBF16PS takes and returns subnormals as zeros, by definition.
+                flushes = {"flushes": dtype == "bfloat16"}
+                rows |= {(dtype, result): flushes for result in RESULTS}
+            else:
+                # The native backward pass keeps its partial results in the operands' own dtype.
+                rows[dtype, "input"] = {"stores": "taps"}
+                rows[dtype, "weight"] = rows[dtype, "bias"] = {"stores": "images"}
+    elif device.startswith("cuda"):
+        if facts.get("cudnn.conv.fp32_precision") != "ieee":
+            tf32 = {"operands": "tf32", "truncates": True}
+            rows |= {("float32", result): tf32 for result in RESULTS[:3]}
+        for dtype in HALF:
+            rows |= {(dtype, result): {"truncates": True} for result in RESULTS[1:]}
+            rows[dtype, "output"] = {"truncates": True, "stores": "bias"}
+    return Rows({key: _changed(STRICT[key[0]], fields) for key, fields in rows.items()})
+
+
+def load(path: Path) -> Rows:
+    """Read a TOML file of rows; ValueError names what is wrong with it."""
+    try:
+        rows = tomllib.loads(path.read_text())["row"]
+        declared: dict[tuple[str, str], Arithmetic] = {}
+        for row in rows:
+            fields = dict(row)
+            dtype, results = fields.pop("dtype"), fields.pop("results", RESULTS)
+            if dtype not in STRICT or dtype in INTEGER:
+                raise ValueError(f"`dtype`={dtype!r} is not one that rounds")
+            for result in results:
+                if result not in RESULTS:
+                    raise ValueError(f"`results` names {result!r}, not one of {', '.join(RESULTS)}")
+                before = declared.get((dtype, result), STRICT[dtype])
+                declared[dtype, result] = _changed(before, fields)
+    except (OSError, KeyError, TypeError, AttributeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"{path}: not a table of rows: {type(error).__name__} {error}") from error
+    return Rows(declared)
+
+
+def _changed(row: Arithmetic, fields: Mapping[str, Any]) -> Arithmetic:
+    """Return the row with some fields replaced; formats are given by name."""
+    values: dict[str, Any] = {}
+    for name, value in fields.items():
+        allowed: tuple[Any, ...] = {
+            "accumulator": tuple(FORMATS),
+            "operands": tuple(FORMATS),
+            "truncates": (True, False),
+            "flushes": (True, False),
+            "stores": get_args(Stores),
+            "algorithm": get_args(Algorithm),
+        }.get(name, ())
+        if not allowed:
+            raise ValueError(f"`{name}` is not a field of a row")
+        if value not in allowed:
+            raise ValueError(f"`{name}`={value!r} is not one of {', '.join(map(str, allowed))}")
+        values[name] = FORMATS[value] if name in ("accumulator", "operands") else value
+    return dataclasses.replace(row, **values) if values else row
