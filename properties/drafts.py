@@ -40,7 +40,7 @@ WIDE = {
     "complex128": (26, 51),
 }
 SCALES = (0, 1, -1, 2, -2)  # of input and bias, in steps of so many powers of two:
-STEPS = {"float16": 3} | dict.fromkeys(INTEGER, 0)  # 10 elsewhere, which in float16 overflows
+STEPS = {"float16": 2} | dict.fromkeys(INTEGER, 0)  # 10 elsewhere, which in float16 overflows
 
 
 @dataclass(frozen=True)

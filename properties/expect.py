@@ -5,7 +5,7 @@ from __future__ import annotations
 import reference
 from properties.case import Case
 from properties.implementation import Implementation
-from reference import Arithmetic, Enclosure
+from reference import Arithmetic, Enclosure, Modular
 
 
 def expected(case: Case, implementation: Implementation) -> dict[str, Enclosure]:
@@ -16,7 +16,7 @@ def expected(case: Case, implementation: Implementation) -> dict[str, Enclosure]
     }
 
 
-def enclose(case: Case, name: str, arithmetic: Arithmetic) -> Enclosure:
+def enclose(case: Case, name: str, arithmetic: Arithmetic | Modular) -> Enclosure:
     """Return the enclosure of the output or of one gradient."""
     x, w, g = (case.arrays.get(key) for key in ("input", "weight", "grad_output"))
     rest = {**case.arguments, "arithmetic": arithmetic}

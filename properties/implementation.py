@@ -10,7 +10,7 @@ from typing import Any
 from properties.domain import Domain
 from properties.dtypes import FLOATING
 from properties.rows import Rows, builtin
-from reference import Arithmetic
+from reference import Arithmetic, Modular
 
 ALIASES = {"nn.Conv2d": "torch.nn:Conv2d", "F.conv2d": "torch.nn.functional:conv2d"}
 DEFAULTS = ("torch.nn:Conv2d", "torch.nn.functional:conv2d")
@@ -57,7 +57,7 @@ class Implementation:
         shorter = {long: short for short, long in ALIASES.items()}
         return shorter.get(self.target, self.target)
 
-    def arithmetic(self, dtype: str, result: str = "output") -> Arithmetic:
+    def arithmetic(self, dtype: str, result: str = "output") -> Arithmetic | Modular:
         """Return the declared arithmetic of one result: the output, or a gradient by its name."""
         return self.rows.of(dtype, result)
 

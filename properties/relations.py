@@ -30,10 +30,11 @@ def take(ball: Enclosure, index: Any) -> Enclosure:
 
 def add(left: Enclosure, right: Enclosure) -> Enclosure:
     """Return the sum; inexact float64 additions widen it."""
-    mid = left.mid + right.mid
-    # Knuth's TwoSum: `lost` is exactly what the addition rounded away; of integers, nothing.
-    back = mid - left.mid
-    lost = np.abs((left.mid - (mid - back)) + (right.mid - back))
+    with np.errstate(invalid="ignore"):  # a NaN that came back stays one, and is judged
+        mid = left.mid + right.mid
+        # Knuth's TwoSum: `lost` is exactly what the addition rounded away; of integers, nothing.
+        back = mid - left.mid
+        lost = np.abs((left.mid - (mid - back)) + (right.mid - back))
     return Enclosure(mid, left.rad + right.rad + lost)
 
 
@@ -47,10 +48,17 @@ def inner(values: Exact, ball: Enclosure) -> Enclosure:
     """Return sum of conj(values) * ball, as a ball with one element."""
     # |re| + |im| of a factor bounds what either part of the product owes to either of the other.
     magnitude = np.abs(values.real) + np.abs(values.imag)
+    if not np.isfinite(ball.rad).all():  # 0 times infinity would be NaN
+        return Enclosure(np.zeros(1, ball.mid.dtype), np.array([np.inf]))
     total = np.sum(magnitude * (np.abs(ball.mid.real) + np.abs(ball.mid.imag)))
     terms = (2 if np.iscomplexobj(ball.mid) else 1) * (values.size + 1)
     radius = np.sum(magnitude * ball.rad) * (1 + ULP * (terms + 1)) + terms * ULP * total
     return Enclosure(np.array([np.sum(np.conj(values) * ball.mid)]), np.array([radius]))
+
+
+def conjugate(ball: Enclosure) -> Enclosure:
+    """Return the complex conjugates."""
+    return Enclosure(np.conj(ball.mid), ball.rad)
 
 
 def computed(mid: Exact, magnitude: Exact, terms: int) -> Enclosure:

@@ -19,24 +19,30 @@ from pathlib import Path
 from typing import Any, get_args
 
 import reference
-from properties.dtypes import INTEGER
-from reference import Arithmetic, Format
+from reference import Arithmetic, Format, Modular
 from reference.arithmetic import Algorithm, Stores
 
 RESULTS = ("output", "input", "weight", "bias")
-STRICT: Mapping[str, Arithmetic] = {
+STRICT: Mapping[str, Arithmetic | Modular] = {
     "float32": reference.FLOAT32,
     "float64": reference.FLOAT64,
     "float16": reference.FLOAT16,
     "bfloat16": reference.BFLOAT16,
     "complex64": reference.FLOAT32,
     "complex128": reference.FLOAT64,
-    **dict.fromkeys(INTEGER, reference.FLOAT64),
+    "int8": reference.INT8,
+    "uint8": reference.UINT8,
+    "int16": reference.INT16,
+    "int32": reference.INT32,
+    "int64": reference.INT64,
 }
 HALF = ("float16", "bfloat16")
 FORMATS: Mapping[str, Format] = {
     "tf32": reference.TENSOR32,
-    **{name: STRICT[name].output for name in ("float64", "float32", *HALF)},
+    "float64": reference.BINARY64,
+    "float32": reference.BINARY32,
+    "float16": reference.BINARY16,
+    "bfloat16": reference.BRAIN16,
 }
 # Of the looser rows that a kernel may turn out to compute by, the ones worth a name.
 LOOSER: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
@@ -56,13 +62,15 @@ class Rows:
 
     declared: Mapping[tuple[str, str], Arithmetic] = dataclasses.field(default_factory=dict)
 
-    def of(self, dtype: str, result: str) -> Arithmetic:
+    def of(self, dtype: str, result: str) -> Arithmetic | Modular:
         """Return the row of one result."""
         return self.declared.get((dtype, result), STRICT[dtype])
 
     def looser(self, dtype: str, result: str) -> Iterator[tuple[str, Arithmetic]]:
         """Yield names and rows that allow more than the declared one, in one respect each."""
         row = self.of(dtype, result)
+        if isinstance(row, Modular):
+            return
         for name, variants in LOOSER.items():
             for affected, fields in variants:
                 if affected == dtype and _changed(row, fields) != row:
@@ -100,8 +108,8 @@ def load(path: Path) -> Rows:
         for row in rows:
             fields = dict(row)
             dtype, results = fields.pop("dtype"), fields.pop("results", RESULTS)
-            if dtype not in STRICT or dtype in INTEGER:
-                raise ValueError(f"`dtype`={dtype!r} is not one that rounds")
+            if dtype not in STRICT:
+                raise ValueError(f"`dtype`={dtype!r} is not one of {', '.join(STRICT)}")
             for result in results:
                 if result not in RESULTS:
                     raise ValueError(f"`results` names {result!r}, not one of {', '.join(RESULTS)}")
@@ -112,8 +120,10 @@ def load(path: Path) -> Rows:
     return Rows(declared)
 
 
-def _changed(row: Arithmetic, fields: Mapping[str, Any]) -> Arithmetic:
+def _changed(row: Arithmetic | Modular, fields: Mapping[str, Any]) -> Arithmetic:
     """Return the row with some fields replaced; formats are given by name."""
+    if isinstance(row, Modular):
+        raise ValueError(f"integers do not round: `{row.name}` has no row to declare")
     values: dict[str, Any] = {}
     for name, value in fields.items():
         allowed: tuple[Any, ...] = {

@@ -99,6 +99,7 @@ class Subject:
         """Return the ball round a result that holds the true value.
 
         Of an exact sum the enclosure holds the rounded value alone: its rounding is added again.
+        Where a result may overflow the ball holds everything.
         """
         case = observation.case
         arithmetic = self.implementation.arithmetic(case.dtype, name)
@@ -108,7 +109,9 @@ class Subject:
             stored = arithmetic.output
             size = np.maximum(np.abs(found.mid.real), np.abs(found.mid.imag))
             rad = np.where(rad == 0.0, stored.u * size + stored.eta / 2, rad)
-        return Enclosure(observation.arrays[name], rad)
+        unknown = found.allows_infinity
+        mid = np.where(unknown, 0, observation.arrays[name])
+        return Enclosure(mid, np.where(unknown, np.inf, rad))
 
     def require_equal(
         self,

@@ -6,7 +6,7 @@ from hypothesis import given
 
 from properties.case import Case
 from properties.domain import FACTORS
-from properties.relations import add, exactly, inner
+from properties.relations import add, conjugate, exactly, inner
 from properties.strategies import cases
 from properties.subject import Subject
 
@@ -24,13 +24,15 @@ def test_gradients_lie_in_their_enclosures(conv2d: Subject, case: Case) -> None:
 
 @given(case=cases(passes=("input+weight", "input+weight+bias")))
 def test_adjoint_identity(conv2d: Subject, case: Case) -> None:
-    """<g, y> = <x, dL/dx> + <b, g> = <w, dL/dw> + <b, g>: backward is the adjoint of forward."""
+    """<g, y> = <dL/dx, x> + <g, b> = <dL/dw, w> + <g, b>: backward is the adjoint of forward."""
     balls = conv2d.measure_all(case)
     x, w, g = (case.arrays[name] for name in ("input", "weight", "grad_output"))
     forward = inner(g, balls["output"])
-    by_input, by_weight = inner(x, balls["input"]), inner(w, balls["weight"])
+    by_input, by_weight = (
+        conjugate(inner(*pair)) for pair in ((x, balls["input"]), (w, balls["weight"]))
+    )
     if case.bias is not None:
         by_bias = inner(g, exactly(case.arrays["bias"][:, None, None] + 0.0 * g))
         by_input, by_weight = add(by_input, by_bias), add(by_weight, by_bias)
-    conv2d.require_equal(case, "<g, y> is not <x, grad_input>", forward, by_input)
-    conv2d.require_equal(case, "<g, y> is not <w, grad_weight>", forward, by_weight)
+    conv2d.require_equal(case, "<g, y> is not <grad_input, x>", forward, by_input)
+    conv2d.require_equal(case, "<g, y> is not <grad_weight, w>", forward, by_weight)

@@ -4,9 +4,8 @@ Notation: u, eta, lambda are the unit roundoff, the smallest subnormal and the s
 format; g(k, u) = k u / (1 - k u) is `gamma`; S is the sum of the terms' magnitudes. Only nonzero
 terms count, since adding and multiplying by an exact zero is exact.
 
-Operands. Rounding or cutting x to the format of the operands, or flushing it, moves it by at most
-its `operand_error` e(x), so the exact sum moves by at most R - S, where R is S with |x| + e(x) in
-the place of |x|; and R replaces S in all that follows.
+Operands. Whatever takes a factor x no further from zero than some x' > |x| (`reference.operands`)
+moves the exact sum by at most R - S, where R is S of the x'; and R replaces S in all that follows.
 
 Sums. Of n terms each passes at most n - 1 additions, and a product one rounding of its own unless
 the accumulator holds it: k factors 1 + d, |d| <= u, so by Higham's Lemma 3.1 (see `gamma`) the
@@ -77,6 +76,11 @@ class Sums:
         """The number of terms."""
         return np.add(self.products, self.addends)
 
+    @property
+    def is_bare(self) -> Array:
+        """Where no operation is done: there is no term, or a single real addend."""
+        return np.less_equal(self.terms, 0 if self.is_complex else np.equal(self.products, 0))
+
     def roundings(self, arithmetic: Arithmetic) -> tuple[Array, Array]:
         """Return the factors on the way of a term: those of the accumulator, of earlier stores."""
         terms, each = self.terms, 4 if arithmetic.truncates else 1
@@ -94,66 +98,31 @@ class Sums:
         return 2 * (inner + COMBINING * some), outer
 
 
-def operand_error(array: Array, arithmetic: Arithmetic) -> FloatArray | None:
-    """Return how far the conversion of each factor may move it; None if it moves none.
-
-    Cutting off moves a number at least as far as rounding to nearest. Of a complex number three
-    real ones are converted: both parts, and in Gauss's form their sum.
-    """
-    if np.iscomplexobj(array):
-        real, imag, both = (
-            _real_error(part, arithmetic)
-            for part in (array.real, array.imag, array.real + array.imag)
-        )
-        error = np.maximum(real + imag, both)
-    else:
-        error = _real_error(array, arithmetic)
-    return error if error.any() else None
-
-
-def _real_error(array: Array, arithmetic: Arithmetic) -> FloatArray:
-    """Return the same for real numbers."""
-    factors, error = arithmetic.operands or arithmetic.output, flush_error(array, arithmetic)
-    if arithmetic.operands is not None:
-        size = np.abs(array)
-        error = np.maximum(error, size - factors.truncate(size))
-        error[size >= factors.overflow_threshold] = np.inf
-    return error
-
-
-def flush_error(array: Array, arithmetic: Arithmetic) -> FloatArray:
-    """Return how far each number, or its two parts together, move to zero if they are flushed."""
-    if not arithmetic.flushes:
-        return np.zeros(array.shape)
-    if np.iscomplexobj(array):
-        return flush_error(array.real, arithmetic) + flush_error(array.imag, arithmetic)
-    return np.where(np.abs(array) < arithmetic.output.smallest_normal, np.abs(array), 0.0)
-
-
-def radius(sums: Sums, arithmetic: Arithmetic, grow: Growth = gamma) -> FloatArray:
+def radius(sums: Sums, arithmetic: Arithmetic) -> FloatArray:
     """Return how far a stored result may be from the exact sum, and that from the midpoint."""
     with np.errstate(all="ignore"):
-        error = accumulated(sums, arithmetic, grow)
-        if arithmetic.rounds_output and not sums.is_complex:
-            error = error + _final_rounding(error, sums, arithmetic)
-        bare = np.equal(sums.products, 0) & np.less_equal(sums.addends, 1)
-        is_exact = bare & (sums.reach == sums.magnitude)
-        if sums.is_complex:
-            is_exact = np.equal(sums.terms, 0)
-        error = np.where(np.isnan(error), np.inf, error * INFLATION)
-        result: FloatArray = np.where(is_exact, 0.0, error)
-    return result
+        error = accumulated(sums, arithmetic)
+        return sealed(error + final_rounding(error, sums, arithmetic))
+
+
+def sealed(error: FloatArray) -> FloatArray:
+    """Give an error, in place, room for the roundings of its own evaluation; infinity for NaN."""
+    error *= INFLATION
+    if np.isnan(np.max(error, initial=0.0)):
+        error[np.isnan(error)] = np.inf
+    return error
 
 
 def accumulated(sums: Sums, arithmetic: Arithmetic, grow: Growth = gamma) -> FloatArray:
     """Return the error before the final rounding; the midpoint's own is that of a float64 sum."""
-    factor = growth(sums, arithmetic, grow)
+    factor, some = growth(sums, arithmetic, grow), ~sums.is_bare
     own = gamma(2 * (sums.terms + COMBINING + 1) if sums.is_complex else sums.terms + 1, BINARY64.u)
-    error = (factor + own) * (1 + 2 * own) * sums.reach
+    error: FloatArray = np.multiply(some * (factor + own) * (1 + 2 * own), sums.reach)
     if sums.reach is not sums.magnitude:
-        moved = sums.reach - sums.magnitude + 3 * own * sums.reach
-        error = error + (2 if sums.is_complex else 1) * moved
-    return error + (1 + factor) * _underflow(sums, arithmetic)
+        moved = sums.reach - sums.magnitude + 3 * own * some * sums.reach
+        error += (2 if sums.is_complex else 1) * moved
+    error += some * (1 + factor) * _underflow(sums, arithmetic)
+    return error
 
 
 def growth(sums: Sums, arithmetic: Arithmetic, grow: Growth = gamma) -> FloatArray:
@@ -180,14 +149,20 @@ def _underflow(sums: Sums, arithmetic: Arithmetic) -> FloatArray:
     return total
 
 
-def _final_rounding(error: FloatArray, sums: Sums, arithmetic: Arithmetic) -> FloatArray:
-    """Return half the spacing of the output at the largest possible sum, or what may be flushed."""
+def final_rounding(error: FloatArray, sums: Sums, arithmetic: Arithmetic) -> FloatArray | float:
+    """Return half the spacing of the output at the largest possible sum, or what may be flushed.
+
+    Complex sums and sums in the output's own format have no rounding left.
+    """
+    if sums.is_complex or not arithmetic.rounds_output:
+        return 0.0
     output = arithmetic.output
     size = sums.magnitude if sums.mid is None else np.abs(sums.mid)
     half = output.spacing(size + error) / 2
     if arithmetic.flushes:
-        least = 0.0 if sums.mid is None else size - error
+        least = size - error if sums.mid is not None else 0.0
         half = np.where(least < output.smallest_normal, output.smallest_normal, half)
+    half *= ~sums.is_bare
     return half
 
 

@@ -41,10 +41,11 @@ def exact_outputs(
             q = min(q, quantum(addend.reshape(-1)[:length]))
         if not q >= max(each.smallest_normal for each in formats):
             return np.zeros(magnitude.shape, np.bool_)
-        exact = magnitude <= _limit(arithmetic.accumulator, q)
-        exact &= (magnitude <= _limit(arithmetic.output, q)) | ~np.asarray(stored)
-        if not exact.any():
-            break
+        inside, outside = (_limit(each, q) for each in (arithmetic.accumulator, arithmetic.output))
+        limit = np.where(stored, min(inside, outside), inside)
+        if not np.min(magnitude, initial=np.inf) <= np.max(limit):
+            return np.zeros(magnitude.shape, np.bool_)
+        exact = magnitude <= limit
     return exact
 
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from reference.arguments import Array, FloatArray
 
+EXPONENT_BITS = np.int64(0x7FF << 52)  # of a float64
+
 
 @dataclass(frozen=True)
 class Format:
@@ -69,23 +71,20 @@ class Format:
 
     def spacing(self, array: Array) -> FloatArray:
         """Return the distance between the numbers of the format in each value's binade."""
-        spacing: FloatArray = np.ldexp(1.0, self._exponent(array))
-        return spacing
-
-    def _exponent(self, array: Array) -> Array:
-        """Return the exponent of the spacing; at zero that of eta, as among subnormals."""
-        exponent: Array = np.frexp(array)[1]
-        lowest = self.min_exponent + 1
-        exponent = np.where(np.equal(array, 0), lowest, np.maximum(exponent, lowest))
-        return exponent - self.precision
+        bits = np.asarray(array, np.float64).view(np.int64) & EXPONENT_BITS
+        # The exponent field alone is the power of two below; zero, of zero and subnormals.
+        spacing: FloatArray = np.asarray(
+            bits.view(np.float64) * math.ldexp(1.0, 1 - self.precision)
+        )
+        np.maximum(spacing, self.eta, out=spacing)
+        return np.minimum(spacing, math.ldexp(1.0, 1024 - self.precision), out=spacing)
 
     def _on_grid(self, array: Array, integer: Callable[[Array], Array]) -> FloatArray:
         array = np.asarray(array, np.float64)
-        if self.precision >= 53:
+        if self.precision >= BINARY64.precision:
             return array.copy()
-        exponent = self._exponent(array)
-        # Scaling by a power of two is exact: the quotient is below 2**p, and eta is normal here.
-        result = np.ldexp(integer(np.ldexp(array, -exponent)), exponent)
+        spacing = self.spacing(array)
+        result = integer(array / spacing) * spacing  # by a power of two, so exact twice
         overflows = np.abs(result) > self.largest
         return np.where(overflows, np.copysign(np.inf, result), result)
 
