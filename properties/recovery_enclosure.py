@@ -32,7 +32,7 @@ from properties.recovery_descent import Descent
 from properties.recovery_theory import Problem, columns
 from properties.values import Float64
 from reference import Arithmetic, Enclosure, gamma
-from reference.enclosure import direct_radius
+from reference.direct import direct_radius
 
 LOSS_ROUNDINGS = 4
 INFLATION = 1 + 2.0**-30  # for the evaluation of the radii themselves

@@ -4,7 +4,15 @@ NumPy only. `conv2d_loops` is the definition; `conv2d` is what to compare a kern
 and `enclose_conv2d` says how far from it a kernel of a declared arithmetic may be.
 """
 
-from reference.arithmetic import FLOAT32, FLOAT64, Arithmetic, gamma
+from reference.arithmetic import (
+    BFLOAT16,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    TF32,
+    Arithmetic,
+    gamma,
+)
 from reference.convolution import conv2d, conv2d_flipped, conv2d_pointwise
 from reference.enclosure import Enclosure
 from reference.enclosures import (
@@ -13,6 +21,7 @@ from reference.enclosures import (
     enclose_conv2d_input,
     enclose_conv2d_weight,
 )
+from reference.formats import BINARY16, BINARY32, BINARY64, BRAIN16, TENSOR32, Format
 from reference.gradients import conv2d_bias, conv2d_input, conv2d_weight
 from reference.loops import (
     conv2d_bias_loops,
@@ -26,11 +35,20 @@ from reference.params import Conv2dParams, output_size
 from reference.receptive import receptive_field
 
 __all__ = [
+    "BFLOAT16",
+    "BINARY16",
+    "BINARY32",
+    "BINARY64",
+    "BRAIN16",
+    "FLOAT16",
     "FLOAT32",
     "FLOAT64",
+    "TENSOR32",
+    "TF32",
     "Arithmetic",
     "Conv2dParams",
     "Enclosure",
+    "Format",
     "conv2d",
     "conv2d_bias",
     "conv2d_bias_loops",

@@ -1,9 +1,10 @@
 """Array-likes and torch tensors become NumPy arrays, without an import of torch.
 
-Floating-point operands become float64, which holds every value of the narrower formats. Integer
-operands become int64, whose arithmetic is that of the integers modulo 2^64; uint64 is read through
-a view, so that its values keep their residues. Arrays and tensors of one call are all of one kind,
-as torch demands; numbers and lists are untyped, and are read as float64 beside a float.
+Floating-point operands become float64, which holds every value of the narrower formats, and complex
+ones complex128. Integer operands become int64, whose arithmetic is that of the integers modulo
+2^64; uint64 is read through a view, so that its values keep their residues. Arrays and tensors of
+one call are all of one kind, as torch demands; numbers and lists are untyped, and are read as the
+widest kind beside them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,10 @@ Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
 ArrayLike = Any
 
-SUPPORTED = "a floating-point type of at most 64 bits or an integer type"
+SUPPORTED = "an integer, floating-point or complex type of at most 64 bits a part"
+
+Kind = Literal["integer", "floating", "complex"]
+WIDTH: dict[Kind, int] = {"integer": 0, "floating": 1, "complex": 2}
 
 
 class Operand(NamedTuple):
@@ -30,53 +34,68 @@ class Operand(NamedTuple):
     value: Any
     shape: tuple[int, ...]
     dtype: str
-    is_float: bool
+    kind: Kind
     is_typed: bool
 
 
 def read(name: str, value: ArrayLike) -> Operand:
     """Return the shape and kind of an argument; copies nothing that has a shape already."""
     if is_tensor(value):
-        is_float = bool(value.is_floating_point())
         dtype = str(value.dtype).removeprefix("torch.")
-        if not is_float and ("int" not in dtype or dtype.startswith("q")):
+        if value.is_complex():
+            return Operand(name, value, tuple(value.shape), dtype, "complex", True)
+        if value.is_floating_point():
+            return Operand(name, value, tuple(value.shape), dtype, "floating", True)
+        if "int" not in dtype or dtype.startswith("q"):
             raise ValueError(f"`{name}` has dtype {dtype} instead of {SUPPORTED}")
-        return Operand(name, value, tuple(value.shape), dtype, is_float, True)
+        return Operand(name, value, tuple(value.shape), dtype, "integer", True)
     is_typed = hasattr(value, "dtype")
     if not isinstance(value, np.ndarray):
         try:
             value = np.asarray(value)
         except (TypeError, ValueError) as error:
             raise ValueError(f"`{name}` cannot be read as an array: {error}") from error
-    kind = value.dtype.kind
-    # The kind of bfloat16 and the 8-bit floats of the package ml_dtypes is "V".
-    is_float = kind == "f" or (kind == "V" and "float" in value.dtype.name)
-    if not (is_float and value.dtype.itemsize <= 8) and kind not in "iu":
+    kind = _kind(value.dtype)
+    if kind is None:
         raise ValueError(f"`{name}` has dtype {value.dtype.name} instead of {SUPPORTED}")
-    return Operand(name, value, value.shape, value.dtype.name, is_float, is_typed)
+    return Operand(name, value, value.shape, value.dtype.name, kind, is_typed)
+
+
+def _kind(dtype: np.dtype[Any]) -> Kind | None:
+    """Return the kind of a NumPy type; None if it is not supported."""
+    if dtype.kind in "iu":
+        return "integer"
+    # The kind of bfloat16 and the 8-bit floats of the package ml_dtypes is "V".
+    if dtype.kind == "f" or (dtype.kind == "V" and "float" in dtype.name):
+        return "floating" if dtype.itemsize <= 8 else None
+    return "complex" if dtype.kind == "c" and dtype.itemsize <= 16 else None
 
 
 def convert(operands: Sequence[Operand]) -> list[Array]:
-    """Return the elements as C-contiguous arrays, all float64 or all int64."""
-    floats = [operand for operand in operands if operand.is_float]
-    if not floats:
-        return [_integers(operand) for operand in operands]
+    """Return the elements as C-contiguous arrays, all int64, all float64 or all complex128."""
+    widest = max(operands, key=lambda operand: WIDTH[operand.kind])
     for operand in operands:
-        if operand.is_typed and not operand.is_float:
+        if operand.is_typed and operand.kind != widest.kind:
             raise ValueError(
-                f"`{operand.name}` has dtype {operand.dtype}, but `{floats[0].name}` has"
-                f" dtype {floats[0].dtype}"
+                f"`{operand.name}` has dtype {operand.dtype}, but `{widest.name}` has"
+                f" dtype {widest.dtype}"
             )
-    return [as_float64(operand) for operand in operands]
+    return [_as_kind(operand, widest.kind) for operand in operands]
 
 
-def as_float64(operand: Operand) -> FloatArray:
-    """Return the elements as float64; refuses integers that float64 does not hold."""
-    array = _numpy(operand)
-    result = np.ascontiguousarray(array, dtype=np.float64)
-    if not operand.is_float and np.any(np.abs(result) > 2.0**53):
-        raise ValueError(f"`{operand.name}` has integers above 2**53, which float64 does not hold")
-    return result
+def convert_inexact(operands: Sequence[Operand]) -> list[Array]:
+    """Return the elements as arrays of float64, or all of complex128 if any operand is complex."""
+    is_complex = any(operand.kind == "complex" for operand in operands)
+    return [_as_kind(operand, "complex" if is_complex else "floating") for operand in operands]
+
+
+def as_dtype_of(operand: Operand, array: Array) -> Array:
+    """Return the elements as int64, float64 or complex128, whichever `array` has."""
+    kind = _kind(array.dtype)
+    assert kind is not None
+    if WIDTH[operand.kind] > WIDTH[kind]:
+        raise ValueError(f"`{operand.name}` has dtype {operand.dtype} instead of {array.dtype}")
+    return _as_kind(operand, kind)
 
 
 def is_tensor(value: object) -> bool:
@@ -98,10 +117,17 @@ def _physical_memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _integers(operand: Operand) -> Array:
-    """Return integer elements as int64; values from 2^63 on keep their residue modulo 2^64."""
+def _as_kind(operand: Operand, kind: Kind) -> Array:
+    """Return the elements in int64, float64 or complex128, which holds them."""
     array = np.ascontiguousarray(_numpy(operand))
-    return array.view(np.int64) if array.dtype == np.uint64 else array.astype(np.int64, copy=False)
+    if kind == "integer":  # values from 2^63 on keep their residue modulo 2^64
+        return (
+            array.view(np.int64) if array.dtype == np.uint64 else array.astype(np.int64, copy=False)
+        )
+    result = array.astype(np.complex128 if kind == "complex" else np.float64, copy=False)
+    if operand.kind == "integer" and np.any(np.abs(result) > 2.0**53):
+        raise ValueError(f"`{operand.name}` has integers above 2**53, which float64 does not hold")
+    return result
 
 
 def _numpy(operand: Operand) -> Array:
@@ -110,8 +136,12 @@ def _numpy(operand: Operand) -> Array:
         array: Array = operand.value
         return array
     try:
-        tensor = operand.value.detach().cpu().resolve_neg()
-        array = (tensor.double() if operand.is_float else tensor).numpy()
+        tensor = operand.value.detach().cpu().resolve_neg().resolve_conj()
+        if operand.kind == "floating":
+            tensor = tensor.double()
+        if operand.kind == "complex":
+            tensor = tensor.cdouble()
+        array = tensor.numpy()
     except (TypeError, RuntimeError) as error:
         raise ValueError(f"`{operand.name}` cannot be read as an array: {error}") from error
     return array

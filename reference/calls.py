@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from reference.arguments import Array, ArrayLike, as_float64, check_memory, convert, read
+from reference.arguments import (
+    Array,
+    ArrayLike,
+    Operand,
+    check_memory,
+    convert,
+    convert_inexact,
+    read,
+)
 from reference.geometry import Geometry, Shape, check_bias, geometry, input_shape, weight_shape
 from reference.padding import product
 from reference.params import Conv2dParams
 
 
 class Call(NamedTuple):
-    """The geometry of a call, and its arrays: batched, C-contiguous, all float64 or all int64."""
+    """The geometry of a call, and its arrays: batched, C-contiguous, all of one dtype."""
 
     geometry: Geometry
     arrays: tuple[Array, ...]
@@ -39,8 +47,8 @@ def forward_call(
     found = geometry(shape, kernel, params)
     if bias is not None:
         check_bias(operands[2].shape, found.out_channels)
-    check_memory(copies * found.nbytes, f"`input` of shape {shape}")
-    arrays = [as_float64(o) for o in operands] if as_floats else convert(operands)
+    check_memory(copies * found.nbytes * _parts(operands), f"`input` of shape {shape}")
+    arrays = convert_inexact(operands) if as_floats else convert(operands)
     arrays[0] = arrays[0].reshape(found.input_shape)
     return Call(found, tuple(arrays))
 
@@ -59,8 +67,8 @@ def input_call(
     shape = input_shape("input_size", input_size)
     found = geometry(shape, weight_shape("weight", operands[0].shape), params)
     _check_grad_output(operands[1].shape, found)
-    check_memory(copies * found.nbytes, f"`input_size`={shape}")
-    arrays = [as_float64(o) for o in operands] if as_floats else convert(operands)
+    check_memory(copies * found.nbytes * _parts(operands), f"`input_size`={shape}")
+    arrays = convert_inexact(operands) if as_floats else convert(operands)
     arrays[1] = arrays[1].reshape(found.output_shape)
     return Call(found, tuple(arrays))
 
@@ -79,8 +87,8 @@ def weight_call(
     shape = input_shape("input", operands[0].shape)
     found = geometry(shape, weight_shape("weight_size", weight_size), params)
     _check_grad_output(operands[1].shape, found)
-    check_memory(copies * found.nbytes, f"`input` of shape {shape}")
-    arrays = [as_float64(o) for o in operands] if as_floats else convert(operands)
+    check_memory(copies * found.nbytes * _parts(operands), f"`input` of shape {shape}")
+    arrays = convert_inexact(operands) if as_floats else convert(operands)
     arrays[0] = arrays[0].reshape(found.input_shape)
     arrays[1] = arrays[1].reshape(found.output_shape)
     return Call(found, tuple(arrays))
@@ -90,9 +98,14 @@ def bias_call(grad_output: ArrayLike, *, copies: int = 1, as_floats: bool = Fals
     """Return the batched array of a gradient with respect to the bias."""
     operand = read("grad_output", grad_output)
     shape = input_shape("grad_output", operand.shape)
-    check_memory(8 * copies * product(shape), f"`grad_output` of shape {shape}")
-    array = as_float64(operand) if as_floats else convert([operand])[0]
+    check_memory(8 * copies * product(shape) * _parts([operand]), f"`grad_output` of shape {shape}")
+    array = (convert_inexact if as_floats else convert)([operand])[0]
     return array if len(shape) == 4 else array[None]
+
+
+def _parts(operands: Sequence[Operand]) -> int:
+    """Return the number of float64 in one element: two of complex numbers."""
+    return 1 + any(operand.kind == "complex" for operand in operands)
 
 
 def _check_grad_output(shape: Shape, found: Geometry) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference.arguments import Array
+from reference.arguments import Array, FloatArray
 from reference.columns import Columns, band_rows, bands
 from reference.geometry import Geometry
 
@@ -14,17 +14,26 @@ def correlate(x: Array, w: Array, geometry: Geometry) -> Array:
     return _correlate(x, w, geometry, False)[0]
 
 
-def correlate_magnitudes(x: Array, w: Array, geometry: Geometry) -> tuple[Array, Array]:
-    """Return the output, and the output of |x| and |w|, from one pass over the columns."""
-    y, magnitude = _correlate(x, w, geometry, True)
-    return y, magnitude
+def magnitude(array: Array) -> FloatArray:
+    """Return |a|, or |Re a| + |Im a| of complex elements."""
+    result: FloatArray = np.abs(array.real)
+    if np.iscomplexobj(array):
+        result += np.abs(array.imag)
+    return result
+
+
+def correlate_magnitudes(x: Array, w: Array, geometry: Geometry) -> tuple[Array, FloatArray]:
+    """Return the output, and that of the operands' magnitudes, from one pass over the columns."""
+    y, total = _correlate(x, w, geometry, True)
+    return y, total
 
 
 def _correlate(x: Array, w: Array, geometry: Geometry, magnitudes: bool) -> list[Array]:
     weights = [w.reshape(geometry.matrices)]
+    outputs = [np.empty(geometry.output_shape, x.dtype)]
     if magnitudes:
-        weights.append(np.abs(weights[0]))
-    outputs = [np.empty(geometry.output_shape, x.dtype) for _ in weights]
+        weights.append(magnitude(weights[0]))
+        outputs.append(np.empty(geometry.output_shape))
     if not outputs[0].size or not geometry.depth:
         return [np.zeros_like(output) for output in outputs]
     all_columns = Columns(x, geometry)
@@ -33,7 +42,7 @@ def _correlate(x: Array, w: Array, geometry: Geometry, magnitudes: bool) -> list
             columns = all_columns.of(band)
             for weight, output in zip(weights, outputs, strict=True):
                 if weight is not weights[0]:
-                    columns = np.abs(columns)
+                    columns = magnitude(columns)
                 if band.n_images == 1:
                     np.matmul(weight, columns, out=band_rows(output, band, geometry))
                 else:

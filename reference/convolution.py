@@ -22,7 +22,8 @@ def conv2d(
 ) -> Array:
     """Return the convolution `conv2d_loops` defines, as matrix products over banded im2col columns.
 
-    Float64, or int64 modulo 2^64 for integer operands. A ValueError for what nn.Conv2d refuses.
+    Float64, complex128 for complex operands, or int64 modulo 2^64 for integer operands.
+    A ValueError for what nn.Conv2d refuses.
     """
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
     geometry, (x, w, *b) = forward_call(input, weight, bias, params)

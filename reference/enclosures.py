@@ -6,20 +6,17 @@ taken to be numbers of the declared arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-
-from reference.arguments import Array, ArrayLike, FloatArray
+from reference.arguments import ArrayLike
 from reference.arithmetic import Arithmetic
+from reference.assembly import enclose_map, enclose_sum
+from reference.bilinear import Bilinear
 from reference.calls import bias_call, forward_call, input_call, weight_call
-from reference.contractions import accumulate, correlate_magnitudes, scatter
-from reference.enclosure import Enclosure, direct_radius, exact_outputs
-from reference.padding import fold_array
+from reference.enclosure import Enclosure
 from reference.params import Conv2dParams, IntOrPair, Padding
-from reference.terms import forward_terms, input_terms, weight_terms
 
-COPIES = 4  # midpoint, magnitude, number of products, radius
+COPIES = 6  # midpoint, magnitude, that of converted operands, number of products, two radii
 
 
 def enclose_conv2d(
@@ -37,20 +34,9 @@ def enclose_conv2d(
     """Return every value that a direct convolution in this arithmetic may return."""
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
     geometry, (x, w, *b) = forward_call(input, weight, bias, params, copies=COPIES, as_floats=True)
-    mid, magnitude = correlate_magnitudes(x, w, geometry)
-    addends: Array | int = 0
-    if b:
-        offset = b[0][:, None, None]
-        with np.errstate(all="ignore"):
-            mid += offset
-            magnitude += np.abs(offset)
-        addends = (offset != 0).astype(np.int64)
-
-    def products() -> Array:
-        return forward_terms(x, w, geometry)
-
-    found = _enclose(mid, magnitude, arithmetic, [x, w], b, products=products, addends=addends)
-    return found if geometry.is_batched else Enclosure(found.mid[0], found.rad[0])
+    offset = b[0][:, None, None] if b else None
+    found = enclose_map(Bilinear(geometry, "output"), x, w, arithmetic, offset)
+    return found if geometry.is_batched else found[0]
 
 
 def enclose_conv2d_input(
@@ -70,17 +56,8 @@ def enclose_conv2d_input(
     geometry, (w, gy) = input_call(
         input_size, weight, grad_output, params, copies=COPIES, as_floats=True
     )
-    with np.errstate(all="ignore"):
-        mid, magnitude = (
-            fold_array(scatter(f(w), f(gy), geometry), geometry.pads, padding_mode)
-            for f in (np.positive, np.abs)
-        )
-
-    def products() -> Array:
-        return input_terms(w, gy, geometry)
-
-    found = _enclose(mid, magnitude, arithmetic, [w, gy], products=products)
-    return found if geometry.is_batched else Enclosure(found.mid[0], found.rad[0])
+    found = enclose_map(Bilinear(geometry, "input"), w.conj(), gy, arithmetic)
+    return found if geometry.is_batched else found[0]
 
 
 def enclose_conv2d_weight(
@@ -100,41 +77,10 @@ def enclose_conv2d_weight(
     geometry, (x, gy) = weight_call(
         input, weight_size, grad_output, params, copies=COPIES, as_floats=True
     )
-    mid, magnitude = (accumulate(f(x), f(gy), geometry) for f in (np.positive, np.abs))
-
-    def products() -> Array:
-        return weight_terms(x, gy, geometry)
-
-    return _enclose(mid, magnitude, arithmetic, [x, gy], products=products)
+    return enclose_map(Bilinear(geometry, "weight"), x.conj(), gy, arithmetic)
 
 
 def enclose_conv2d_bias(grad_output: ArrayLike, *, arithmetic: Arithmetic) -> Enclosure:
     """Return every value that a sum over batch, rows and columns in this arithmetic may return."""
     gy = bias_call(grad_output, copies=COPIES, as_floats=True)
-    with np.errstate(all="ignore"):
-        mid, magnitude = gy.sum((0, 2, 3)), np.abs(gy).sum((0, 2, 3))
-    addends = (gy != 0).sum((0, 2, 3))
-
-    def products() -> Array:
-        return np.zeros_like(addends)
-
-    return _enclose(mid, magnitude, arithmetic, [], [gy], products=products, addends=addends)
-
-
-def _enclose(
-    mid: FloatArray,
-    magnitude: FloatArray,
-    arithmetic: Arithmetic,
-    factors: Sequence[FloatArray],
-    extra: Sequence[FloatArray] = (),
-    *,
-    products: Callable[[], Array],
-    addends: Array | int = 0,
-) -> Enclosure:
-    """Return the enclosure; counts products only where some output is not exact."""
-    exact = exact_outputs(magnitude, factors, extra, arithmetic)
-    if exact.all():
-        return Enclosure(mid, np.zeros_like(mid))
-    radius = direct_radius(products(), addends, magnitude, arithmetic)
-    radius[exact] = 0
-    return Enclosure(mid, radius)
+    return enclose_sum(gy, arithmetic)

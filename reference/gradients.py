@@ -26,11 +26,12 @@ def conv2d_input(
     """Return the gradient with respect to the unpadded input, whose shape is `input_size`.
 
     Of the whole padded operation: a padded copy's gradient is added to the element it repeats.
+    Of complex operands that of torch, with the conjugate of the weight.
     """
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
     geometry, (w, gy) = input_call(input_size, weight, grad_output, params)
     with np.errstate(all="ignore"):
-        gx = fold_array(scatter(w, gy, geometry), geometry.pads, padding_mode)
+        gx = fold_array(scatter(w.conj(), gy, geometry), geometry.pads, padding_mode)
     return gx if geometry.is_batched else gx[0]
 
 
@@ -44,10 +45,13 @@ def conv2d_weight(
     groups: int = 1,
     padding_mode: str = "zeros",
 ) -> Array:
-    """Return the gradient with respect to the weight, whose shape is `weight_size`."""
+    """Return the gradient with respect to the weight, whose shape is `weight_size`.
+
+    Of complex operands that of torch, with the conjugate of the input.
+    """
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
     geometry, (x, gy) = weight_call(input, weight_size, grad_output, params)
-    return accumulate(x, gy, geometry)
+    return accumulate(x.conj(), gy, geometry)
 
 
 def conv2d_bias(grad_output: ArrayLike) -> Array:

@@ -77,10 +77,12 @@ def conv2d_input_loops(
     """Return the gradient with respect to the input by its definition.
 
     Every product of the convolution sends weight * grad_output to the input element that it read;
-    a padded copy sends it to the element that it repeats, and a padding zero nowhere.
+    a padded copy sends it to the element that it repeats, and a padding zero nowhere. Of complex
+    operands it sends conj(weight) * grad_output.
     """
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
     geometry, (w, gy) = input_call(input_size, weight, grad_output, params)
+    w = w.conj()
     rows = source_map(geometry.size[0], geometry.pads[0], padding_mode)
     columns = source_map(geometry.size[1], geometry.pads[1], padding_mode)
     gx = np.zeros(geometry.input_shape, w.dtype)
@@ -104,11 +106,12 @@ def conv2d_weight_loops(
 ) -> Array:
     """Return the gradient with respect to the weight by its definition.
 
-    Every product of the convolution sends padded input * grad_output to the weight that it used.
+    Every product of the convolution sends padded input * grad_output to the weight that it used;
+    of complex operands, the conjugate of the input.
     """
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
     geometry, (x, gy) = weight_call(input, weight_size, grad_output, params)
-    x = pad_array(x, geometry.pads, geometry.padding_mode)
+    x = pad_array(x.conj(), geometry.pads, geometry.padding_mode)
     gw = np.zeros(geometry.weight_shape, x.dtype)
     with np.errstate(all="ignore"):
         for n, o, i, j in np.ndindex(gy.shape):
