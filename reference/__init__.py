@@ -1,7 +1,8 @@
 """The oracle: 2-D convolution and its gradients, with every value that a kernel may return.
 
 NumPy only. `conv2d_loops` is the definition; `conv2d` is what to compare a kernel's output with,
-and `enclose_conv2d` says how far from it a kernel of a declared arithmetic may be.
+and `enclose_conv2d` says how far from it a kernel of a declared arithmetic may be. Complex64 and
+complex128 are computed in FLOAT32 and FLOAT64.
 """
 
 from reference.arithmetic import (
@@ -23,6 +24,7 @@ from reference.enclosures import (
 )
 from reference.formats import BINARY16, BINARY32, BINARY64, BRAIN16, TENSOR32, Format
 from reference.gradients import conv2d_bias, conv2d_input, conv2d_weight
+from reference.integers import INT8, INT16, INT32, INT64, UINT8, Modular
 from reference.loops import (
     conv2d_bias_loops,
     conv2d_input_loops,
@@ -43,12 +45,18 @@ __all__ = [
     "FLOAT16",
     "FLOAT32",
     "FLOAT64",
+    "INT8",
+    "INT16",
+    "INT32",
+    "INT64",
     "TENSOR32",
     "TF32",
+    "UINT8",
     "Arithmetic",
     "Conv2dParams",
     "Enclosure",
     "Format",
+    "Modular",
     "conv2d",
     "conv2d_bias",
     "conv2d_bias_loops",

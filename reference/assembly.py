@@ -62,11 +62,12 @@ def _reach(
 
 
 def enclose_sum(addends: Array, arithmetic: Arithmetic) -> Enclosure:
-    """Return the enclosure of the sums of addends (N, C, H, W) over all axes but the channels."""
-    if np.iscomplexobj(addends):
-        return _joined(*(enclose_sum(part, arithmetic) for part in (addends.real, addends.imag)))
+    """Return the enclosure of the sums of addends (N, C, H, W) over all axes but the channels.
+
+    Complex ones may be those of Gauss's form: Re as the sum of all Re - Im and of all Im.
+    """
     with np.errstate(all="ignore"):
-        mid, size = addends.sum((0, 2, 3)), np.abs(addends).sum((0, 2, 3))
+        mid, size = addends.sum((0, 2, 3)), magnitude(addends).sum((0, 2, 3))
         lost = flushed(addends, arithmetic)
         reach = size if lost is None else size + lost.sum((0, 2, 3))
     counts = np.count_nonzero(addends, axis=(0, 2, 3))
@@ -107,21 +108,6 @@ def _enclose(
             if each is not None:
                 each[exact] = 0
     return Enclosure(mid, rad, probable, limit, wild)
-
-
-def _joined(real: Enclosure, imag: Enclosure) -> Enclosure:
-    """Return the enclosure of complex numbers whose parts are these."""
-    mid = np.empty(real.mid.shape, np.complex128)
-    mid.real, mid.imag = real.mid, imag.mid
-    probable = wild = None
-    if real.probable is not None and imag.probable is not None:
-        probable = np.maximum(real.probable, imag.probable)
-    if real.wild is not None or imag.wild is not None:
-        none = np.zeros(mid.shape, np.bool_)
-        wild = (none if real.wild is None else real.wild) | (
-            none if imag.wild is None else imag.wild
-        )
-    return Enclosure(mid, np.maximum(real.rad, imag.rad), probable, real.overflow, wild)
 
 
 def _rounded(mid: Array, arithmetic: Arithmetic) -> Array:

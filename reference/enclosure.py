@@ -49,12 +49,16 @@ class Enclosure:
 
         An infinity does if its ball reaches the numbers that overflow to it, and a ball entirely
         among those holds no finite number of the format; a NaN only does where `wild`.
-        A ValueError if `y` has another shape, or is not integer where the midpoint is.
+        Integers must be equal. A ValueError if `y` has another shape, or elements that the type of
+        the midpoint does not hold.
         """
         operand = read("y", y)
         if operand.shape != self.mid.shape:
             raise ValueError(f"`y` of shape {operand.shape} is not {self.mid.shape}, as `mid`")
         values = as_dtype_of(operand, self.mid)
+        if values.dtype == np.int64:
+            equal: Mask = values == self.mid
+            return equal
         if not np.iscomplexobj(values):
             return self._holds(values, self.mid)
         return self._holds(values.real, self.mid.real) & self._holds(values.imag, self.mid.imag)

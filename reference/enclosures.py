@@ -1,7 +1,8 @@
-"""The enclosure of a convolution and of each gradient, for kernels that sum the products directly.
+"""The enclosure of a convolution and of each gradient in a declared arithmetic.
 
-Direct means: any order, blocking, splitting or fusing of the definition's own sums. Operands are
-taken to be numbers of the declared arithmetic.
+Operands are real or complex and taken to be numbers of the arithmetic's output format; of a
+`Modular` arithmetic they are integers. A ValueError for what the functions of the same name without
+`enclose_` refuse, and for operands of the other kind. Gradients of complex operands are torch's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from reference.arithmetic import Arithmetic
 from reference.assembly import enclose_map, enclose_sum
 from reference.bilinear import Bilinear
 from reference.calls import bias_call, forward_call, input_call, weight_call
+from reference.convolution import conv2d
 from reference.enclosure import Enclosure
+from reference.gradients import conv2d_bias, conv2d_input, conv2d_weight
+from reference.integers import Modular
 from reference.params import Conv2dParams, IntOrPair, Padding
 
 COPIES = 6  # midpoint, magnitude, that of converted operands, number of products, two radii
@@ -29,10 +33,13 @@ def enclose_conv2d(
     groups: int = 1,
     padding_mode: str = "zeros",
     *,
-    arithmetic: Arithmetic,
+    arithmetic: Arithmetic | Modular,
 ) -> Enclosure:
     """Return every value that a direct convolution in this arithmetic may return."""
-    params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
+    rest = (stride, padding, dilation, groups, padding_mode)
+    if isinstance(arithmetic, Modular):
+        return arithmetic.enclose(conv2d(input, weight, bias, *rest))
+    params = Conv2dParams(*rest)
     geometry, (x, w, *b) = forward_call(input, weight, bias, params, copies=COPIES, as_floats=True)
     offset = b[0][:, None, None] if b else None
     found = enclose_map(Bilinear(geometry, "output"), x, w, arithmetic, offset)
@@ -49,10 +56,13 @@ def enclose_conv2d_input(
     groups: int = 1,
     padding_mode: str = "zeros",
     *,
-    arithmetic: Arithmetic,
+    arithmetic: Arithmetic | Modular,
 ) -> Enclosure:
     """Return every value that a direct gradient with respect to the input may return."""
-    params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
+    rest = (stride, padding, dilation, groups, padding_mode)
+    if isinstance(arithmetic, Modular):
+        return arithmetic.enclose(conv2d_input(input_size, weight, grad_output, *rest))
+    params = Conv2dParams(*rest)
     geometry, (w, gy) = input_call(
         input_size, weight, grad_output, params, copies=COPIES, as_floats=True
     )
@@ -70,17 +80,22 @@ def enclose_conv2d_weight(
     groups: int = 1,
     padding_mode: str = "zeros",
     *,
-    arithmetic: Arithmetic,
+    arithmetic: Arithmetic | Modular,
 ) -> Enclosure:
     """Return every value that a direct gradient with respect to the weight may return."""
-    params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
+    rest = (stride, padding, dilation, groups, padding_mode)
+    if isinstance(arithmetic, Modular):
+        return arithmetic.enclose(conv2d_weight(input, weight_size, grad_output, *rest))
+    params = Conv2dParams(*rest)
     geometry, (x, gy) = weight_call(
         input, weight_size, grad_output, params, copies=COPIES, as_floats=True
     )
     return enclose_map(Bilinear(geometry, "weight"), x.conj(), gy, arithmetic)
 
 
-def enclose_conv2d_bias(grad_output: ArrayLike, *, arithmetic: Arithmetic) -> Enclosure:
+def enclose_conv2d_bias(grad_output: ArrayLike, *, arithmetic: Arithmetic | Modular) -> Enclosure:
     """Return every value that a sum over batch, rows and columns in this arithmetic may return."""
+    if isinstance(arithmetic, Modular):
+        return arithmetic.enclose(conv2d_bias(grad_output))
     gy = bias_call(grad_output, copies=COPIES, as_floats=True)
     return enclose_sum(gy, arithmetic)
