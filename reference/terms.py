@@ -29,6 +29,11 @@ def input_terms(w: FloatArray, gy: FloatArray, geometry: Geometry) -> Array:
     if not (w.all() and gy.all()):
         padded = scatter(_indicator(w), _indicator(gy), geometry)
         return fold_array(padded, geometry.pads, geometry.padding_mode)
+    return input_counts(geometry)
+
+
+def input_counts(geometry: Geometry) -> Array:
+    """Return the number of products, zero or not, of each element of the input's gradient."""
     hits: list[Array] = []
     for axis in (0, 1):
         sources = geometry.sources(axis)
