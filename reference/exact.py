@@ -8,15 +8,30 @@ the largest number. An exact zero is +0. `reference.slices` says why the sums ar
 Operands are those of the ordinary functions, read as float64. A ValueError refuses what these
 refuse, NaN and infinities, and an operand whose nonzero elements span more than 400 binades. Cost
 grows with the product of the spans of both operands: normally distributed float64 data take 4 x 4
-products of slices, float32 data 3 x 2.
+products of slices, float32 data 3 x 3.
+
+Where an operand is complex, so is the result, each part of it rounded once, and gradients are
+torch's: of the conjugate weight or input.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from reference.arguments import ArrayLike, FloatArray
-from reference.calls import bias_call, forward_call, input_call, weight_call
+import numpy as np
+
+from reference.arguments import Array, ArrayLike
+from reference.calls import Call, bias_call, forward_call, input_call, weight_call
+from reference.exact_complex import (
+    accumulate_complex,
+    correlate_complex,
+    is_complex,
+    joined,
+    parts,
+    read_complex,
+    scatter_complex,
+)
 from reference.exact_contractions import (
     accumulate_exactly,
     correlate_exactly,
@@ -37,14 +52,16 @@ def conv2d_exact(
     dilation: IntOrPair = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
-) -> FloatArray:
+) -> Array:
     """Return the convolution `conv2d_loops` defines, bias included, rounded once.
 
     A ValueError also for a bias that lies hundreds of binades from the products.
     """
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
-    geometry, (x, w, *b) = forward_call(input, weight, bias, params, copies=COPIES, as_floats=True)
-    y = correlate_exactly(x, w, b[0] if b else None, geometry)
+    read = partial(forward_call, params=params, copies=COPIES, as_floats=True)
+    geometry, (x, w, *b) = read_complex(read, input, weight, bias)
+    contract = correlate_complex if np.iscomplexobj(x) else correlate_exactly
+    y = contract(x, w, b[0] if b else None, geometry)
     return y if geometry.is_batched else y[0]
 
 
@@ -57,16 +74,16 @@ def conv2d_input_exact(
     dilation: IntOrPair = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
-) -> FloatArray:
+) -> Array:
     """Return the gradient with respect to the unpadded input, of shape `input_size`.
 
     A padded copy's gradient is added to the element it repeats before the sum is rounded.
     """
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
-    geometry, (w, gy) = input_call(
-        input_size, weight, grad_output, params, copies=COPIES, as_floats=True
-    )
-    gx = scatter_exactly(w, gy, geometry)
+    read = partial(input_call, input_size, params=params, copies=COPIES, as_floats=True)
+    geometry, (w, gy) = read_complex(read, weight, grad_output)
+    contract = scatter_complex if np.iscomplexobj(w) else scatter_exactly
+    gx = contract(w, gy, geometry)
     return gx if geometry.is_batched else gx[0]
 
 
@@ -79,15 +96,21 @@ def conv2d_weight_exact(
     dilation: IntOrPair = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
-) -> FloatArray:
+) -> Array:
     """Return the gradient with respect to the weight, of shape `weight_size`."""
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
-    geometry, (x, gy) = weight_call(
-        input, weight_size, grad_output, params, copies=COPIES, as_floats=True
-    )
-    return accumulate_exactly(x, gy, geometry)
+
+    def read(x: ArrayLike, gy: ArrayLike) -> Call:
+        return weight_call(x, weight_size, gy, params, copies=COPIES, as_floats=True)
+
+    geometry, (x, gy) = read_complex(read, input, grad_output)
+    contract = accumulate_complex if np.iscomplexobj(x) else accumulate_exactly
+    return contract(x, gy, geometry)
 
 
-def conv2d_bias_exact(grad_output: ArrayLike) -> FloatArray:
+def conv2d_bias_exact(grad_output: ArrayLike) -> Array:
     """Return the gradient with respect to the bias, of shape (out_channels,)."""
-    return sum_exactly(bias_call(grad_output, copies=COPIES, as_floats=True))
+    read = partial(bias_call, copies=COPIES, as_floats=True)
+    if not is_complex(grad_output):
+        return sum_exactly(read(grad_output))
+    return joined(*(sum_exactly(read(part)) for part in parts(grad_output)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import reference
+from reference.exact_complex import joined
 from tests.reference.problems import Array, Index, Problem, problems
 
 UNIT = 1074  # every float64 is an integer times 2**-UNIT
@@ -84,14 +85,43 @@ class Hard(Problem):
         return np.nan_to_num(scaled)  # inf becomes the largest number
 
 
+class HardComplex(Hard):
+    """A problem whose operands are complex: each part is drawn like a real one."""
+
+    def _draw(self, shape: Index, stream: int) -> Any:
+        other = Hard(*astuple(replace(self, seed=self.seed + 1)))
+        return joined(super()._draw(shape, stream), other._draw(shape, stream))
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A complex number whose parts are Python's integers."""
+
+    real: int
+    imag: int
+
+    def __add__(self, other: Gaussian | int) -> Gaussian:
+        return Gaussian(self.real + other.real, self.imag + other.imag)
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Gaussian | int) -> Gaussian:
+        (a, b), (c, d) = (self.real, self.imag), (other.real, other.imag)
+        return Gaussian(a * c - b * d, a * d + b * c)
+
+    def conjugate(self) -> Gaussian:
+        """Return the number with the other sign of the imaginary part."""
+        return Gaussian(self.real, -self.imag)
+
+
 @st.composite
-def hard_problems(draw: st.DrawFn, kind: str) -> Hard:
+def hard_problems(draw: st.DrawFn, kind: str, type_: type[Hard] = Hard) -> Hard:
     """Return a strategy for problems of a kind."""
     p = draw(problems(max_output=3))
     low, high = KINDS[kind][1]
     shift = draw(st.integers(low, high))
     trade = draw(st.sampled_from([0, 0, 40, -300, 450]))
-    return Hard(p.input_shape, p.weight_shape, p.arguments, p.seed, kind, shift, trade)
+    return type_(p.input_shape, p.weight_shape, p.arguments, p.seed, kind, shift, trade)
 
 
 def results(p: Problem) -> list[Array]:
@@ -105,27 +135,29 @@ def results(p: Problem) -> list[Array]:
     ]
 
 
-def expected(p: Problem) -> list[Array]:
+def expected(p: Problem) -> list[Any]:
     """Return the same from the list of products, in integers, by one division each."""
     x, w, b, gy = (integers(array) for array in (p.x, p.w, p.b, p.gy))
     shapes = p.output_shape, p.input_shape, p.weight_shape, p.b.shape
     y, gx, gw, gb = (np.zeros(shape, object) for shape in shapes)
     for o in np.ndindex(p.output_shape):
-        y[o] = b[o[-3]] << UNIT
-        gb[o[-3]] += gy[o] << UNIT
+        y[o] = b[o[-3]] * 2**UNIT
+        gb[o[-3]] += gy[o] * 2**UNIT
     for i, k, o in p.triples():
         y[o] += x[i] * w[k]
-        gx[i] += w[k] * gy[o]
-        gw[k] += x[i] * gy[o]
-    return [_rounded(sums) for sums in (y, gx, gw, gb)]
+        gx[i] += w[k].conjugate() * gy[o]
+        gw[k] += x[i].conjugate() * gy[o]
+    return [_rounded(sums, p.x.dtype) for sums in (y, gx, gw, gb)]
 
 
 def integers(array: Array) -> Any:
     """Return the elements as Python's integers, in multiples of 2**-UNIT."""
     found = np.zeros(array.shape, object)
     for index, value in np.ndenumerate(array):
-        numerator, denominator = value.as_integer_ratio()
-        found[index] = numerator * (2**UNIT // denominator)
+        if np.iscomplexobj(array):
+            found[index] = Gaussian(_integer(value.real), _integer(value.imag))
+        else:
+            found[index] = _integer(value)
     return found
 
 
@@ -140,14 +172,21 @@ def nearest(numerator: int, denominator: int = 1) -> float:
 def mismatches(p: Problem) -> Iterator[str]:
     """Yield a line for each element whose bits are not those of the integers' sum."""
     for name, ours, exact in zip(("y", "gx", "gw", "gb"), results(p), expected(p), strict=True):
-        assert ours.dtype == np.float64
-        for index in np.argwhere(ours.view(np.int64) != exact.view(np.int64)):
-            at = tuple(map(int, index))
-            yield f"{name}{list(at)}: {ours[at].hex()} is not {exact[at].hex()} in {p}"
+        assert ours.dtype == exact.dtype
+        assert ours.shape == exact.shape
+        for index in np.ndindex(exact.shape):
+            if ours[index].tobytes() != exact[index].tobytes():
+                yield f"{name}{list(index)}: {ours[index]!r} is not {exact[index]!r} in {p}"
 
 
-def _rounded(sums: Any) -> Array:
-    values = np.zeros(sums.shape)
+def _integer(value: float) -> int:
+    numerator, denominator = float(value).as_integer_ratio()
+    return numerator * (2**UNIT // denominator)
+
+
+def _rounded(sums: Any, dtype: Any) -> Any:
+    values = np.zeros(sums.shape, dtype)
     for index, total in np.ndenumerate(sums):
-        values[index] = nearest(total, 2 ** (2 * UNIT))
+        for part in ("real", "imag")[: 1 + np.iscomplexobj(values)]:
+            getattr(values, part)[index] = nearest(getattr(total, part), 2 ** (2 * UNIT))
     return values

@@ -18,6 +18,7 @@ from tests.reference.exactness import (
     KINDS,
     UNIT,
     Hard,
+    HardComplex,
     hard_problems,
     integers,
     mismatches,
@@ -49,6 +50,42 @@ def _digits(value: int, bits: int, length: int) -> list[int]:
         digits.insert(0, digit)
         value = (value - digit) >> bits
     return [value, *digits]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_part_of_a_complex_element_is_rounded_once(kind: str) -> None:
+    """Complex results, gradients of conjugates among them, equal sums of Gaussian integers."""
+
+    @settings(few, max_examples=EXAMPLES // 3)
+    @given(hard_problems(kind, HardComplex))
+    def check(problem: Hard) -> None:
+        assert list(mismatches(problem)) == []
+
+    check()
+
+
+def test_complex_gradients_follow_torch() -> None:
+    """Output and gradients are those of torch's complex convolution, within float64 rounding."""
+    p = HardComplex((2, 4, 5, 4), (6, 2, 3, 2), {"groups": 2, "padding": 1}, 1, "normal")
+    x, w, b, gy = map(torch.from_numpy, (p.x, p.w, p.b, p.gy))
+    leaves = [tensor.requires_grad_() for tensor in (x, w, b)]
+    y = torch.nn.functional.conv2d(x, w, b, groups=2, padding=1)
+    theirs = [y, *torch.autograd.grad(y, leaves, gy)]
+    for exact, tensor in zip(results(p), theirs, strict=True):
+        np.testing.assert_allclose(tensor.detach().resolve_conj().numpy(), exact, atol=1e-12)
+
+
+def test_complex_operands_of_every_kind_are_taken() -> None:
+    """Conjugate tensors, lists, narrower types and a real operand beside a complex one."""
+    x = np.array([[[1 + 2j, 3 - 1j]]])
+    y = reference.conv2d_exact(torch.from_numpy(x).conj(), [[[[1j]]]], [0.5])
+    assert y.tolist() == [[[2.5 + 1j, -0.5 + 3j]]]
+    y = reference.conv2d_exact(x.astype(np.complex64), np.ones((1, 1, 1, 1)), np.array([1j]))
+    assert y.tolist() == [[[1 + 3j, 3 + 0j]]]
+    with refused("`input` has an element that is NaN or infinite"):
+        reference.conv2d_exact(np.array([[[complex(0, np.inf)]]]), [[[[1.0]]]])
+    with refused("`input` of shape (1,) is neither (N, C, H, W) nor (C, H, W)"):
+        reference.conv2d_exact(x[0, 0, :1], [[[[1.0]]]])
 
 
 @pytest.mark.parametrize("bits", [3, 10, 18, 21, 26])
