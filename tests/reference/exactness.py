@@ -181,7 +181,7 @@ def mismatches(p: Problem) -> Iterator[str]:
 
 def _integer(value: float) -> int:
     numerator, denominator = float(value).as_integer_ratio()
-    return numerator * (2**UNIT // denominator)
+    return numerator * (1 << UNIT) // denominator
 
 
 def _rounded(sums: Any, dtype: Any) -> Any:
