@@ -1,8 +1,8 @@
 """The oracle: 2-D convolution and its gradients, with every value that a kernel may return.
 
 NumPy only. `conv2d_loops` is the definition; `conv2d` is what to compare a kernel's output with,
-and `enclose_conv2d` says how far from it a kernel of a declared arithmetic may be. Complex64 and
-complex128 are computed in FLOAT32 and FLOAT64.
+`enclose_conv2d` says how far from it a kernel of a declared arithmetic may be, and `conv2d_exact`
+is the exact result rounded once. Complex64 and complex128 are computed in FLOAT32 and FLOAT64.
 """
 
 from reference.arithmetic import (
@@ -21,6 +21,12 @@ from reference.enclosures import (
     enclose_conv2d_bias,
     enclose_conv2d_input,
     enclose_conv2d_weight,
+)
+from reference.exact import (
+    conv2d_bias_exact,
+    conv2d_exact,
+    conv2d_input_exact,
+    conv2d_weight_exact,
 )
 from reference.formats import BINARY16, BINARY32, BINARY64, BRAIN16, TENSOR32, Format
 from reference.gradients import conv2d_bias, conv2d_input, conv2d_weight
@@ -59,13 +65,17 @@ __all__ = [
     "Modular",
     "conv2d",
     "conv2d_bias",
+    "conv2d_bias_exact",
     "conv2d_bias_loops",
+    "conv2d_exact",
     "conv2d_flipped",
     "conv2d_input",
+    "conv2d_input_exact",
     "conv2d_input_loops",
     "conv2d_loops",
     "conv2d_pointwise",
     "conv2d_weight",
+    "conv2d_weight_exact",
     "conv2d_weight_loops",
     "corr2d",
     "enclose_conv2d",

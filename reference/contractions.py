@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reference.arguments import Array, FloatArray
-from reference.columns import Columns, band_rows, bands
+from reference.columns import Band, Columns, band_rows, bands
 from reference.geometry import Geometry
 
 
@@ -61,18 +61,22 @@ def scatter(w: Array, gy: Array, geometry: Geometry) -> Array:
     if not gx.size or not gy.size:
         return np.ascontiguousarray(gx.swapaxes(0, 1))
     weight = w.reshape(geometry.matrices).swapaxes(1, 2)
-    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
-    (kh, kw), width = geometry.kernel, geometry.output[1]
     with np.errstate(all="ignore"):
         for band in bands(geometry):
-            product = np.matmul(weight, band_rows(gy, band, geometry))
-            product = product.reshape(-1, kh, kw, band.n_images, band.n_rows, width)
-            for u, v in np.ndindex(kh, kw):
-                row, column = band.rows.start * sh + u * dh, v * dw
-                rows = slice(row, row + (band.n_rows - 1) * sh + 1, sh)
-                columns = slice(column, column + (width - 1) * sw + 1, sw)
-                gx[:, band.images, rows, columns] += product[:, u, v]
+            add_taps(gx, np.matmul(weight, band_rows(gy, band, geometry)), band, geometry)
     return np.ascontiguousarray(gx.swapaxes(0, 1))
+
+
+def add_taps(gx: Array, columns: Array, band: Band, geometry: Geometry) -> None:
+    """Add a band's columns (groups, depth, positions) onto what they read of gx (C, N, H, W)."""
+    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
+    (kh, kw), width = geometry.kernel, geometry.output[1]
+    taps = columns.reshape(-1, kh, kw, band.n_images, band.n_rows, width)
+    for u, v in np.ndindex(kh, kw):
+        row, column = band.rows.start * sh + u * dh, v * dw
+        to_rows = slice(row, row + (band.n_rows - 1) * sh + 1, sh)
+        to_columns = slice(column, column + (width - 1) * sw + 1, sw)
+        gx[:, band.images, to_rows, to_columns] += taps[:, u, v]
 
 
 def accumulate(x: Array, gy: Array, geometry: Geometry) -> Array:

@@ -30,6 +30,11 @@ def input_terms(w: Array, gy: Array, geometry: Geometry) -> Array:
     if not (w.all() and gy.all()):
         padded = scatter(_indicator(w), _indicator(gy), geometry)
         return fold_array(padded, geometry.pads, geometry.padding_mode)
+    return input_counts(geometry)
+
+
+def input_counts(geometry: Geometry) -> Array:
+    """Return the number of products, zero or not, of each element of the input's gradient."""
     hits = [_count(geometry.sources(axis), geometry.size[axis]) for axis in (0, 1)]
     channels = geometry.out_channels // geometry.groups
     counts: Array = channels * np.multiply.outer(hits[0], hits[1])

@@ -69,16 +69,39 @@ def run() -> None:
         rows.append(row)
     title = "Oracle: float64, one thread, padding = kernel // 2; ratios to one matrix product"
     table(title, ["layer", *columns], rows)
+    _exact(LAYERS[0])
+
+
+def _exact(layer: Layer) -> None:
+    """Print what exact sums cost, and their ratios to the matrix product in the same run."""
+    # Of all the bits that float64 has: a recipe's numbers have fewer, and take fewer slices.
+    random = np.random.default_rng(1)
+    outputs = layer.batch, layer.outputs, layer.size, layer.size
+    x, w = (random.standard_normal(array.shape) for array in layer.operands())
+    gy = random.standard_normal(outputs)
+    single = x.astype(np.float32), w.astype(np.float32)
+    by: dict[str, Any] = {"padding": layer.padding}
+    calls: dict[str, Call] = {
+        "matmul": _product(layer, w),
+        "exact float64": lambda: reference.conv2d_exact(x, w, **by),
+        "exact float32": lambda: reference.conv2d_exact(*single, **by),
+        "exact float64, gradient of input": lambda: reference.conv2d_input_exact(
+            x.shape, w, gy, **by
+        ),
+        "exact float64, gradient of weight": lambda: reference.conv2d_weight_exact(
+            x, w.shape, gy, **by
+        ),
+    }
+    times = medians(calls)
+    rows = [[name, milliseconds(t), f"{t / times['matmul']:.3g}x"] for name, t in times.items()]
+    table(f"Exact sums: {layer}", ["", "median", "ratio"], rows)
 
 
 def contestants(layer: Layer) -> dict[str, Call]:
     """Return what is installed, by name; all but the product compute the same convolution."""
     x, w = layer.operands()
-    contraction = layer.channels * layer.kernel**2
-    left = w.reshape(layer.outputs, contraction)
-    right = Recipe("normal", 3).expand((contraction, layer.batch * layer.size**2))
     calls: dict[str, Call] = {
-        "matmul": lambda: left @ right,
+        "matmul": _product(layer, w),
         "reference.conv2d": lambda: reference.conv2d(x, w, padding=layer.padding),
     }
     for module, name, build in (
@@ -93,6 +116,13 @@ def contestants(layer: Layer) -> dict[str, Call]:
         # A ratio means something only if the same numbers come out.
         np.testing.assert_allclose(np.asarray(calls[name]()), expected, atol=1e-9, err_msg=name)
     return calls
+
+
+def _product(layer: Layer, w: Float64) -> Call:
+    contraction = layer.channels * layer.kernel**2
+    left = w.reshape(layer.outputs, contraction)
+    right = Recipe("normal", 3).expand((contraction, layer.batch * layer.size**2))
+    return lambda: left @ right
 
 
 def _torch(layer: Layer, x: Float64, w: Float64) -> Call:

@@ -1,0 +1,116 @@
+"""Convolution and gradients of 64-bit data, correctly rounded: the oracle of float64 kernels.
+
+Every element is the exact sum of its exact products, rounded once to the nearest float64, ties to
+even; to a subnormal number or zero where the result is that small, to inf where it rounds beyond
+the largest number. An exact zero is +0. `reference.slices` says why the sums are exact and
+`reference.rounding` why their rounding is right; `reference.columns` keeps memory bounded.
+
+Operands are those of the ordinary functions, read as float64. A ValueError refuses what these
+refuse, NaN and infinities, and an operand whose nonzero elements span more than 400 binades. Cost
+grows with the product of the spans of both operands: normally distributed float64 data take 4 x 4
+products of slices, float32 data 3 x 3.
+
+Where an operand is complex, so is the result, each part of it rounded once, and gradients are
+torch's: of the conjugate weight or input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from reference.arguments import Array, ArrayLike
+from reference.calls import Call, bias_call, forward_call, input_call, weight_call
+from reference.exact_complex import (
+    accumulate_complex,
+    correlate_complex,
+    is_complex,
+    joined,
+    parts,
+    read_complex,
+    scatter_complex,
+)
+from reference.exact_contractions import (
+    accumulate_exactly,
+    correlate_exactly,
+    scatter_exactly,
+    sum_exactly,
+)
+from reference.params import Conv2dParams, IntOrPair, Padding
+
+COPIES = 8  # scaled operands, slices of one, sums of an image
+
+
+def conv2d_exact(
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+) -> Array:
+    """Return the convolution `conv2d_loops` defines, bias included, rounded once.
+
+    A ValueError also for a bias that lies hundreds of binades from the products.
+    """
+    params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
+    read = partial(forward_call, params=params, copies=COPIES, as_floats=True)
+    geometry, (x, w, *b) = read_complex(read, input, weight, bias)
+    contract = correlate_complex if np.iscomplexobj(x) else correlate_exactly
+    y = contract(x, w, b[0] if b else None, geometry)
+    return y if geometry.is_batched else y[0]
+
+
+def conv2d_input_exact(
+    input_size: Sequence[int],
+    weight: ArrayLike,
+    grad_output: ArrayLike,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+) -> Array:
+    """Return the gradient with respect to the unpadded input, of shape `input_size`.
+
+    A padded copy's gradient is added to the element it repeats before the sum is rounded.
+    """
+    params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
+    read = partial(input_call, input_size, params=params, copies=COPIES, as_floats=True)
+    geometry, (w, gy) = read_complex(read, weight, grad_output)
+    contract = scatter_complex if np.iscomplexobj(w) else scatter_exactly
+    gx = contract(w, gy, geometry)
+    return gx if geometry.is_batched else gx[0]
+
+
+def conv2d_weight_exact(
+    input: ArrayLike,
+    weight_size: Sequence[int],
+    grad_output: ArrayLike,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+) -> Array:
+    """Return the gradient with respect to the weight, of shape `weight_size`."""
+    params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
+
+    def read(x: ArrayLike, gy: ArrayLike) -> Call:
+        return weight_call(x, weight_size, gy, params, copies=COPIES, as_floats=True)
+
+    geometry, (x, gy) = read_complex(read, input, grad_output)
+    contract = accumulate_complex if np.iscomplexobj(x) else accumulate_exactly
+    return contract(x, gy, geometry)
+
+
+def conv2d_bias_exact(grad_output: ArrayLike) -> Array:
+    """Return the gradient with respect to the bias, of shape (out_channels,)."""
+    read = partial(bias_call, copies=COPIES, as_floats=True)
+    if not is_complex(grad_output):
+        return sum_exactly(read(grad_output))
+    return joined(*(sum_exactly(read(part)) for part in parts(grad_output)))
