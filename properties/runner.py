@@ -22,7 +22,7 @@ from properties.wire import Buffer, ChannelClosed, ChannelTimeout, Header, WireE
 LOAD_LIMIT = 300.0  # seconds: importing an implementation may compile it
 HANG_FLOOR = {"cpu": 2.0}
 HANG_FLOOR_DEVICE = 10.0
-HANG_FACTOR = 50.0
+HANG_FACTOR = 10.0  # times the slowest call so far, which may be the first one of a process
 CONFIRM_FACTOR = 5.0
 SETTLE = 0.1
 
@@ -108,14 +108,15 @@ class Runner:
         try:
             return self._ask(case, request, buffers, max_payload, limit)
         except v.HangViolation:
-            self.hangs += 1
-            if self.hangs > 1:
+            if self.hangs:
                 raise
         # The machine may be busy: the first hang is believed when a fresh process repeats it.
         self.start()
-        reply = self._ask(case, request, buffers, max_payload, CONFIRM_FACTOR * limit)
-        self.hangs = 0
-        return reply
+        try:
+            return self._ask(case, request, buffers, max_payload, CONFIRM_FACTOR * limit)
+        except v.HangViolation:
+            self.hangs += 1
+            raise
 
     def _ask(
         self,
@@ -132,8 +133,10 @@ class Runner:
         try:
             reply = child.ask(request, buffers, max_payload, limit)
         except ChannelTimeout:
+            held = {"memory": f"{child.resident() >> 20} MiB in use when the time was up"}
             self.stop()
-            raise v.HangViolation(f"the call did not return within {limit:.3g} s", case) from None
+            title = f"the call did not return within {limit:.3g} s"
+            raise v.HangViolation(title, case, held) from None
         except MemoryExceeded:
             self.stop()
             title = f"the worker passed its limit of {self.memory >> 20} MiB"
