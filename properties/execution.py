@@ -11,17 +11,16 @@ import importlib
 import os
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from properties.outputs import Output, Outputs, read_bytes, span
 from properties.wire import Header
 
 ALIGNMENT = 64  # of torch's own allocator
 GUARD = b"\x7f"  # 0x7f7f7f7f is 3.4e38: a read out of bounds cannot look harmless
-HELD_OUTPUTS = 4
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 Named = dict[str, torch.Tensor]
 
@@ -55,7 +54,7 @@ class Operand:
         if self.tensor.device.type == "cpu":
             start = _address(self.memory)
             return start, start + len(self.memory)
-        return _span(self.tensor)
+        return span(self.tensor)
 
 
 class Executor:
@@ -65,7 +64,7 @@ class Executor:
         self.device = torch.device(device)
         self.target: Any = None
         self.is_module = False
-        self.held: deque[tuple[torch.Tensor, bytes]] = deque(maxlen=HELD_OUTPUTS)
+        self.outputs = Outputs()
 
     def load(self, module: str, name: str) -> Header:
         """Import the implementation and tell whether it is a function or an nn.Module class."""
@@ -77,13 +76,13 @@ class Executor:
                 raise TypeError(f"{module}:{name} is a {type(target).__name__}, not callable")
         except Exception as error:
             return {"unloadable": f"{type(error).__name__}: {error}"}
-        self.target = target
+        self.target, self.outputs = target, Outputs()
         self.is_module = isinstance(target, type) and issubclass(target, torch.nn.Module)
         return {"form": "module" if self.is_module else "function"}
 
     def run(self, request: Header, buffers: Sequence[memoryview]) -> tuple[Header, list[bytes]]:
         """Carry out one call and describe everything that a judge may ask."""
-        late = self._previous_was_written()
+        late = self.outputs.written()
         operands = {
             spec["name"]: Operand(spec, data, self.device)
             for spec, data in zip(request["tensors"], buffers, strict=True)
@@ -96,11 +95,13 @@ class Executor:
             return {"late": late, **self.describe(error)}, []
         seconds = time.perf_counter() - began
         aliases = self._aliases(results["output"], operands)
-        returned, data = self._encode(results, request["limit"])
+        returned, data = self._encode(results, request)
         own_late = False
         if request["settle"] or _threads() > threads:
             time.sleep(max(request["settle"], 0.05))
-            own_late = self._previous_was_written()
+            written = self.outputs.written()
+            own_late = written == request["number"]
+            late = late or (0 if own_late else written)
         changed = [name for name, operand in operands.items() if operand.changed()]
         reply = {"returned": returned, "changed": changed, "aliases": aliases}
         return {**reply, "late": late, "own_late": own_late, "seconds": seconds}, data
@@ -152,7 +153,7 @@ class Executor:
             results.update(zip(wanted, gradients, strict=True))
         return results
 
-    def _encode(self, results: dict[str, Any], limit: int) -> tuple[Header, list[bytes]]:
+    def _encode(self, results: dict[str, Any], request: Header) -> tuple[Header, list[bytes]]:
         described: Header = {}
         data: list[bytes] = []
         for name, value in results.items():
@@ -164,12 +165,12 @@ class Executor:
                     "device": value.device.type,
                     "strides": list(value.stride()),
                 }
-                fits = value.numel() * value.itemsize + sum(map(len, data)) <= limit
+                fits = value.numel() * value.itemsize + sum(map(len, data)) <= request["limit"]
                 if value.device.type != "meta" and value.dtype in DTYPES.values() and fits:
                     entry["buffer"] = len(data)
                     data.append(read_bytes(value))
                     if name == "output":
-                        self.held.append((value.detach(), data[-1]))
+                        self.outputs.add(Output(request["number"], value.detach(), data[-1]))
             described[name] = entry
         return described, data
 
@@ -177,16 +178,13 @@ class Executor:
         """Name what shares memory with the output: operands, or "an earlier output"."""
         if not _is_plain(output) or output.device.type == "meta" or output.numel() == 0:
             return []
-        low, high = _span(output)
+        low, high = span(output)
         spans = [(name, operand.span()) for name, operand in operands.items()]
-        spans += [("an earlier output", _span(tensor)) for tensor, _ in self.held]
-        return sorted({name for name, (start, end) in spans if low < end and start < high})
-
-    def _previous_was_written(self) -> bool:
-        if not self.held or read_bytes(self.held[-1][0]) == self.held[-1][1]:
-            return False
-        self.held.pop()  # told once
-        return True
+        names = {name for name, (start, end) in spans if low < end and start < high}
+        if earlier := self.outputs.overlapping(low, high):
+            names.add("an earlier output")
+            self.outputs.forget(earlier)  # or each further call would tell of it as a late write
+        return sorted(names)
 
     def describe(self, error: BaseException) -> Header:
         """Return the reply for a call that raised."""
@@ -217,20 +215,6 @@ def _is_plain(value: Any) -> bool:
 
 def _address(memory: bytearray) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))
-
-
-def _span(tensor: torch.Tensor) -> tuple[int, int]:
-    storage = tensor.untyped_storage()
-    return storage.data_ptr(), storage.data_ptr() + storage.nbytes()
-
-
-def read_bytes(tensor: torch.Tensor) -> bytes:
-    """Return the elements in row-major order, as they lie in memory now."""
-    # A lazy conjugate or negation would be read as if it were not there.
-    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
-    if plain.numel() == 0:
-        return b""
-    return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.itemsize)
 
 
 def _threads() -> int:

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from properties.execution import Executor, Named, Operand, read_bytes
+from properties.execution import Executor, Named, Operand
+from properties.outputs import read_bytes
 from properties.wire import Header
 
 TRAINED = ("weight", "bias")

@@ -17,7 +17,7 @@ FORBIDDEN = {
     "reference": ("properties", "tests", "torch", "hypothesis", "pytest"),
     "properties": ("tests",),
 }
-WITH_TORCH = ("properties.execution", "properties.training", "properties.worker")
+WITH_TORCH = tuple(f"properties.{name}" for name in ("execution", "outputs", "training", "worker"))
 MAX_LINES = 250
 
 

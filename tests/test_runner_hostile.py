@@ -17,11 +17,12 @@ from properties.implementation import Implementation
 from properties.judge import judge
 from properties.runner import NotLoadable, Runner
 from properties.values import Recipe
-from properties.violations import KINDS, Violation
+from properties.violations import KINDS, LateWriteViolation, Violation
 from properties.wire import Header
 from tests.hostile import HOSTILE, Hostile
 
 MEMORY = 2 << 30
+WATCHED = 8
 WATCHDOG = 60
 ALONE = [hostile for hostile in HOSTILE if hostile.alone]
 TOGETHER = [hostile for hostile in HOSTILE if not hostile.alone]
@@ -121,6 +122,16 @@ def test_a_hang_is_confirmed_in_a_fresh_process(
         assert verdict(runner, call(2, 0)) == "hang"
     assert len(spares.groups) == 2
     assert left_over(spares.groups) == []
+
+
+def test_a_writer_that_falls_behind_is_found(spares: Recorded) -> None:
+    """Calls follow faster than their outputs are written to: an early call is named, and soon."""
+    cases = [call(2, seed) for seed in range(2000)]
+    with Runner(Implementation("tests.hostile.answers:pool_writes_later"), spares) as runner:
+        with pytest.raises(LateWriteViolation) as caught:
+            list(map(runner.run, cases))
+        assert caught.value.case in cases[:WATCHED]
+        assert runner.calls > 2
 
 
 @pytest.mark.parametrize("second", ["memory", ""])
