@@ -133,14 +133,16 @@ class Child:
     def _watch(self) -> None:
         if self.process.poll() is not None:
             raise ChannelClosed  # a process that it forked may keep the pipe open
-        if not self.memory:
-            return
+        if self.memory and self.resident() > self.memory:
+            raise MemoryExceeded
+
+    def resident(self) -> int:
+        """Return the bytes of memory that the child has in use; 0 where that is not told."""
         try:
             pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         except (OSError, IndexError, ValueError):
-            return
-        if pages * os.sysconf("SC_PAGE_SIZE") > self.memory:
-            raise MemoryExceeded
+            return 0
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _inside(device: str) -> tuple[str, dict[str, str]]:

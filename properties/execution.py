@@ -10,17 +10,15 @@ import importlib
 import os
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from properties.facts import flags
-from properties.operands import DTYPES, Named, Operands, read_bytes, span
+from properties.operands import DTYPES, Named, Operands
+from properties.outputs import Output, Outputs, read_bytes, span
 from properties.wire import Header
-
-HELD_OUTPUTS = 4
 
 
 class Executor:
@@ -30,8 +28,8 @@ class Executor:
         self.device = torch.device(device)
         self.target: Any = None
         self.is_module = False
-        self.held: deque[tuple[torch.Tensor, bytes, tuple[int, int]]] = deque(maxlen=HELD_OUTPUTS)
-        self.threads = 0
+        self.outputs = Outputs()
+        self.threads = self.own_threads = _threads()
 
     def load(self, module: str, name: str) -> Header:
         """Import the implementation and tell whether it is a function or an nn.Module class."""
@@ -43,7 +41,7 @@ class Executor:
                 raise TypeError(f"{module}:{name} is a {type(target).__name__}, not callable")
         except Exception as error:
             return {"unloadable": f"{type(error).__name__}: {error}"}
-        self.target = target
+        self.target, self.outputs = target, Outputs()
         self.is_module = isinstance(target, type) and issubclass(target, torch.nn.Module)
         self.threads = _threads()
         form = "module" if self.is_module else "function"
@@ -51,7 +49,7 @@ class Executor:
 
     def run(self, request: Header, buffers: Sequence[memoryview]) -> tuple[Header, list[bytes]]:
         """Carry out one call and describe everything that a judge may ask."""
-        late = self._previous_was_written()
+        late = self.outputs.written(self._may_be_written())
         operands = Operands(request["tensors"], buffers, self.device)
         began = time.perf_counter()
         try:
@@ -61,12 +59,14 @@ class Executor:
             return {"late": late, **self.describe(error)}, []
         seconds = time.perf_counter() - began
         aliases = self._aliases(results["output"], operands.spans)
-        returned, data = self._encode(results, request["limit"])
+        returned, data = self._encode(results, request)
         own_late = False
         before, self.threads = self.threads, _threads()
         if request["settle"] or self.threads > before:
             time.sleep(max(request["settle"], 0.05))
-            own_late = self._previous_was_written()
+            written = self.outputs.written(everything=True)
+            own_late = written == request["number"]
+            late = late or (0 if own_late else written)
         reply = {"returned": returned, "changed": operands.changed(), "aliases": aliases}
         return {**reply, "late": late, "own_late": own_late, "seconds": seconds}, data
 
@@ -117,7 +117,7 @@ class Executor:
             results.update(zip(wanted, gradients, strict=True))
         return results
 
-    def _encode(self, results: dict[str, Any], limit: int) -> tuple[Header, list[bytes]]:
+    def _encode(self, results: dict[str, Any], request: Header) -> tuple[Header, list[bytes]]:
         described: Header = {}
         data: list[bytes] = []
         for name, value in results.items():
@@ -126,12 +126,12 @@ class Executor:
                 entry["shape"], entry["strides"] = value.shape, value.stride()
                 entry["dtype"] = str(value.dtype).removeprefix("torch.")
                 entry["device"] = value.device.type
-                fits = value.numel() * value.itemsize + sum(map(len, data)) <= limit
+                fits = value.numel() * value.itemsize + sum(map(len, data)) <= request["limit"]
                 if value.device.type != "meta" and value.dtype in DTYPES.values() and fits:
                     entry["buffer"] = len(data)
                     data.append(read_bytes(value))
                     if name == "output":
-                        self.held.append((value.detach(), data[-1], span(value)))
+                        self.outputs.add(Output(request["number"], value.detach(), data[-1]))
             described[name] = entry
         return described, data
 
@@ -140,17 +140,16 @@ class Executor:
         if not _is_plain(output) or output.device.type == "meta" or output.numel() == 0:
             return []
         low, high = span(output)
-        others = [*operands.items(), *(("an earlier output", place) for *_, place in self.held)]
-        return sorted({name for name, (start, end) in others if low < end and start < high})
+        spans = operands.items()
+        names = {name for name, (start, end) in spans if low < end and start < high}
+        if earlier := self.outputs.overlapping(low, high):
+            names.add("an earlier output")
+            self.outputs.forget(earlier)  # or each further call would tell of it as a late write
+        return sorted(names)
 
-    def _previous_was_written(self) -> bool:
-        if not self.held:
-            return False
-        output, returned, _ = self.held[-1]
-        if read_bytes(output) == returned:
-            return False
-        self.held.pop()  # told once
-        return True
+    def _may_be_written(self) -> bool:
+        """Tell whether somebody is there who could write to any output that was ever returned."""
+        return self.device.type != "cpu" or self.threads > self.own_threads
 
     def describe(self, error: BaseException) -> Header:
         """Return the reply for a call that raised."""

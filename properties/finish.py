@@ -7,6 +7,7 @@ Finds the call at fault, repeats it in fresh processes, makes its values plain, 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from properties.subject import Subject
 
 REPEATS = 5
 MAX_TRIES = 48
+MAX_SECONDS = 5.0  # for plainer values: a try may cost a process
 
 
 def finish(error: BaseException, subject: Subject, name: str, directory: Path) -> v.Violation:
@@ -28,12 +30,18 @@ def finish(error: BaseException, subject: Subject, name: str, directory: Path) -
     found = _first_violation(error) or subject.search.violations[-1]
     others = {w.kind for w in _all_violations(error)} - {found.kind}
     culprit = _culprit(found, subject)
-    repeats = _repeats(culprit, subject)
-    if repeats == REPEATS and isinstance(culprit, v.ValueViolation):
+    # An implementation that is wrong everywhere need not be proved so once per property.
+    tried = culprit.kind not in subject.repeated or not subject.search.over()
+    repeats = _repeats(culprit, subject) if tried else None
+    if repeats in (None, REPEATS) and isinstance(culprit, v.ValueViolation):
         culprit = _plainer(culprit, subject)
     if isinstance(found, v.RelationViolation) and culprit is not found:
         culprit.facts = {"broken relation": found.title, **culprit.facts}
-    if repeats < REPEATS:
+    if repeats is None:
+        culprit.facts["repeats"] = "not tried: the time was up, and another of its kind repeats"
+    elif repeats == REPEATS:
+        subject.repeated.add(culprit.kind)
+    else:
         culprit.facts["repeats"] = f"{repeats} of {REPEATS} in fresh processes"
     if others:
         culprit.facts["also seen"] = ", ".join(sorted(others))
@@ -95,11 +103,11 @@ def _repeats(violation: v.Violation, subject: Subject) -> int:
 
 def _plainer(violation: v.ValueViolation, subject: Subject) -> v.ValueViolation:
     """Replace values by ones and one-hot tensors while the same kind of violation remains."""
-    tries = 0
+    tries, deadline = 0, time.monotonic() + MAX_SECONDS
     for name in ("weight", "input", "bias"):
         for values in _candidates(violation.case, name):
             tries += 1
-            if tries > MAX_TRIES:
+            if tries > MAX_TRIES or time.monotonic() > deadline:
                 return violation
             tensor = violation.case.tensors[name]
             plain = Tensor(tensor.shape, values, tensor.layout)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
+from properties.outputs import read_bytes, span
 from properties.wire import Header
 
 ALIGNMENT = 64  # of torch's own allocator
@@ -75,22 +76,6 @@ class Operands:
         if not size:
             return False
         return read_bytes(self._flat[name]) != self._original[offset : offset + size]
-
-
-def span(tensor: torch.Tensor) -> tuple[int, int]:
-    """Return the first address of the tensor's storage, and the one behind its last."""
-    storage = tensor.untyped_storage()
-    start = storage.data_ptr()
-    return start, start + storage.nbytes()
-
-
-def read_bytes(tensor: torch.Tensor) -> bytes:
-    """Return the elements in row-major order, as they lie in memory now."""
-    # A lazy conjugate or negation would be read as if it were not there.
-    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
-    if plain.numel() == 0:
-        return b""
-    return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.itemsize)
 
 
 def _address(memory: bytearray) -> int:

@@ -53,7 +53,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--conv2d-seconds",
         type=float,
         metavar="S",
-        help="time budget of the whole run, shared by its items",
+        help="time budget of the whole run, shared by its items; each gets a second, but none "
+        "begins when it is spent and a violation has been found",
     )
     group.addoption(
         "--conv2d-report",

@@ -77,6 +77,7 @@ def observe(subject: Subject, training: Training) -> Observed:
     subject.search.calls.append(training.case)
     descent = descend(subject.runner, training)
     arithmetic = subject.implementation.arithmetic(training.case.dtype)
+    assert isinstance(arithmetic, Arithmetic), "training is of floating numbers"
     observed = Observed(training, descent, arithmetic)
     _require_start(observed)
     try:

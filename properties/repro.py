@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from properties.case import Case, Tensor, written
+from properties.case import Case, Tensor
 from properties.expect import expected, varying
 from properties.implementation import Implementation
 from properties.recovery_training import Training
+from properties.tensors import written
 from properties.values import Recipe
 from properties.violations import Violation
 from reference import Enclosure

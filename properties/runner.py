@@ -23,9 +23,10 @@ from properties.wire import Buffer, ChannelClosed, ChannelTimeout, Header, WireE
 LOAD_LIMIT = 300.0  # seconds: importing an implementation may compile it
 HANG_FLOOR = {"cpu": 2.0}
 HANG_FLOOR_DEVICE = 10.0
-HANG_FACTOR = 50.0
+HANG_FACTOR = 10.0  # times the slowest call so far, which may be the first one of a process
 CONFIRM_FACTOR = 5.0
 SETTLE = 0.1
+SENT = 64
 
 
 class NotLoadable(Exception):
@@ -48,7 +49,8 @@ class Runner:
         self.hangs = 0
         self._child: Child | None = None
         self._settle = 0.0
-        self._previous: Case | None = None
+        self._number = 0
+        self._sent: dict[int, Case] = {}
         self._prepared: list[Header] = []
 
     def start(self) -> Header:
@@ -76,13 +78,18 @@ class Runner:
     def run(self, case: Case) -> Observation:
         """Carry out one call in the worker."""
         request, buffers = encode(case)
-        request |= {"request": "run", "limit": payload_limit(case), "settle": self._settle}
-        previous, self._previous = self._previous, case
+        self._number += 1
+        request |= {"request": "run", "limit": payload_limit(case)}
+        request |= {"settle": self._settle, "number": self._number}
         reply, data = self.exchange(case, request, buffers, payload_limit(case))
-        if reply.get("late") and previous is not None:
+        if late := reply.get("late"):
+            written = self._sent.get(late, case) if isinstance(late, int) else case
             self.stop()
             self._settle = SETTLE  # from now on every call waits before it looks
-            raise v.LateWriteViolation("the output changed after the call had returned", previous)
+            raise v.LateWriteViolation("the output changed after the call had returned", written)
+        if len(self._sent) > SENT:
+            self._sent.popitem()  # only the first outputs and the last one are looked at again
+        self._sent[self._number] = case
         try:
             return observe(case, self.implementation.device, reply, data)
         except (v.ReplyViolation, v.LateWriteViolation):
@@ -109,14 +116,15 @@ class Runner:
         try:
             return self._ask(case, request, buffers, max_payload, limit)
         except v.HangViolation:
-            self.hangs += 1
-            if self.hangs > 1:
+            if self.hangs:
                 raise
         # The machine may be busy: the first hang is believed when a fresh process repeats it.
         self.start()
-        reply = self._ask(case, request, buffers, max_payload, CONFIRM_FACTOR * limit)
-        self.hangs = 0
-        return reply
+        try:
+            return self._ask(case, request, buffers, max_payload, CONFIRM_FACTOR * limit)
+        except v.HangViolation:
+            self.hangs += 1
+            raise
 
     def _ask(
         self,
@@ -133,8 +141,10 @@ class Runner:
         try:
             reply = child.ask(request, buffers, max_payload, limit)
         except ChannelTimeout:
+            held = {"memory": f"{child.resident() >> 20} MiB in use when the time was up"}
             self.stop()
-            raise v.HangViolation(f"the call did not return within {limit:.3g} s", case) from None
+            title = f"the call did not return within {limit:.3g} s"
+            raise v.HangViolation(title, case, held) from None
         except MemoryExceeded:
             self.stop()
             title = f"the worker passed its limit of {self.memory >> 20} MiB"
@@ -164,14 +174,14 @@ class Runner:
     def stop(self) -> None:
         """End the worker; what it held is gone."""
         child, self._child = self._child, None
-        self._previous, self._prepared = None, []
+        self._sent, self._prepared = {}, []
         if child is not None:
             child.end()
 
     def release(self) -> Child | None:
         """Give the worker up without ending it; the caller answers for it from now on."""
         child, self._child = self._child, None
-        self._previous, self._prepared = None, []
+        self._sent, self._prepared = {}, []
         return child
 
     def close(self) -> None:

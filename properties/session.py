@@ -35,6 +35,9 @@ from properties.violations import Violation
 
 Facts = dict[str, Any]
 
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+MOMENT = 1.0  # seconds for each property, however many share a budget: one that saw no case fails
+
 
 def open_session(config: pytest.Config) -> Session:
     """Read the options and learn what there is; a wrong request is a UsageError, exit status 4."""
@@ -58,7 +61,8 @@ class Session:
         self.domain = Domain.parse(config.getoption("--conv2d-only") or ())
         self.spares = Spares()
         self.subjects: dict[str, Subject] = {}
-        self.items_left = 1
+        self.items = self.items_left = 1
+        self.violated = False
         told: Facts = getattr(config, "workerinput", {}).get(FACTS_KEY, {})
         self.seed: int = told["seed"] if told else self._seed()
         table = config.getoption("--conv2d-arithmetic")
@@ -136,7 +140,7 @@ class Session:
 
     def prepare(self, items: list[pytest.Item]) -> None:
         """Give each property its settings, its seed, and its search."""
-        self.items_left = max(1, len(items))
+        self.items = self.items_left = max(1, len(items))
         for item in items:
             test = getattr(item, "obj", None)
             if not hasattr(test, "hypothesis"):
@@ -152,6 +156,9 @@ class Session:
         )
         record: Facts = {"property": item.originalname, "target": str(subject.implementation)}
         try:
+            if self.violated and self._time_is_up():
+                record["skipped"] = "the time was up, and a violation had been found"
+                pytest.skip(record["skipped"])
             with activated(subject.domain), known.activated(subject.defects):
                 yield
         except BudgetSpent:
@@ -162,6 +169,7 @@ class Session:
         except BaseException as error:
             if not search.remembered and not isinstance(error, Violation):
                 raise
+            self.violated = True
             violation = finish(error, subject, item.originalname, self.directory)
             record["violation"] = violation.record
             raise violation.with_traceback(None) from None
@@ -177,11 +185,16 @@ class Session:
     def _deadline(self) -> float | None:
         if self.seconds is None or self.began is None:
             return None
-        workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
         left = max(0.0, self.began + self.seconds - time.monotonic())
-        share = left * workers / max(workers, self.items_left)
-        # A moment for each even where there are many: an item that saw no case fails.
-        return time.monotonic() + max(share, min(1.0, self.seconds))
+        share = left * WORKERS / max(WORKERS, self.items_left)
+        return time.monotonic() + max(share, min(MOMENT, self.seconds))
+
+    def _time_is_up(self) -> bool:
+        """Tell whether the budget is spent, or a moment for each property if that is more."""
+        if self.seconds is None or self.began is None:
+            return False
+        moments = min(MOMENT, self.seconds) * self.items / WORKERS
+        return time.monotonic() > self.began + max(self.seconds, moments)
 
     @property
     def directory(self) -> Path:

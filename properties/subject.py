@@ -39,6 +39,7 @@ class Subject:
         self.implementation, self.runner, self.domain = implementation, runner, domain
         self.defects = defects
         self.search = Search()
+        self.repeated: set[str] = set()  # kinds of violation that fresh processes have shown again
         self._shrunk: Counter[str] = Counter()
 
     def trial(self, drawn: Mapping[str, object], body: Callable[[], None]) -> None:

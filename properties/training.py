@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from properties.execution import Executor
-from properties.operands import Named, Operands, read_bytes
+from properties.operands import Named, Operands
+from properties.outputs import read_bytes
 from properties.wire import Header
 
 TRAINED = ("weight", "bias")

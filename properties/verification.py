@@ -73,7 +73,8 @@ def verify(
     """Check every property of `implementation` ("package.module:name") and return the report.
 
     device     torch device strings; default cpu and every CUDA device present
-    seconds    time budget of the whole run; default the profile's number of cases
+    seconds    time budget of the whole run, a second per property at least; once it is spent, a
+               run that has found a violation ends; default the profile's number of cases
     only       the domain: constraints such as "dtype=float32" or "passes=forward"
     profile    "conv2d-gate" (default), "conv2d-dev" or "conv2d-hunt"
     workers    pytest-xdist's -n: 0 runs in one process

@@ -17,12 +17,9 @@ FORBIDDEN = {
     "reference": ("properties", "tests", "torch", "hypothesis", "pytest"),
     "properties": ("tests",),
 }
-WITH_TORCH = (
-    "properties.execution",
-    "properties.facts",
-    "properties.operands",
-    "properties.training",
-    "properties.worker",
+WITH_TORCH = tuple(
+    f"properties.{name}"
+    for name in ("execution", "facts", "operands", "outputs", "training", "worker")
 )
 MAX_LINES = 250
 

@@ -17,10 +17,12 @@ from properties.implementation import Implementation
 from properties.judge import judge
 from properties.runner import NotLoadable, Runner
 from properties.values import Recipe
-from properties.violations import Violation
+from properties.violations import KINDS, LateWriteViolation, Violation
+from properties.wire import Header
 from tests.hostile import HOSTILE, Hostile
 
 MEMORY = 2 << 30
+WATCHED = 8
 WATCHDOG = 60
 ALONE = [hostile for hostile in HOSTILE if hostile.alone]
 TOGETHER = [hostile for hostile in HOSTILE if not hostile.alone]
@@ -120,6 +122,37 @@ def test_a_hang_is_confirmed_in_a_fresh_process(
         assert verdict(runner, call(2, 0)) == "hang"
     assert len(spares.groups) == 2
     assert left_over(spares.groups) == []
+
+
+def test_a_writer_that_falls_behind_is_found(spares: Recorded) -> None:
+    """Calls follow faster than their outputs are written to: an early call is named, and soon."""
+    cases = [call(2, seed) for seed in range(2000)]
+    with Runner(Implementation("tests.hostile.answers:pool_writes_later"), spares) as runner:
+        with pytest.raises(LateWriteViolation) as caught:
+            list(map(runner.run, cases))
+        assert caught.value.case in cases[:WATCHED]
+        assert runner.calls > 2
+
+
+@pytest.mark.parametrize("second", ["memory", ""])
+def test_a_hang_that_is_not_confirmed_is_none(second: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the fresh process shows instead counts; and the next time-out is confirmed again."""
+    answers = ["hang", second, "hang", "hang", "hang"]
+
+    def answer(*arguments: object) -> tuple[Header, list[memoryview]]:
+        kind = answers.pop(0)
+        if kind:
+            raise KINDS[kind](kind, call(2, 0))
+        return {"error": "not a hang"}, []
+
+    runner = Runner(Implementation("tests.hostile.parts:honest"), Spares(ahead=False))
+    monkeypatch.setattr(runner, "start", dict)
+    monkeypatch.setattr(runner, "_ask", answer)
+    assert verdict(runner, call(2, 0)) == (second or "error")
+    assert verdict(runner, call(2, 0)) == "hang"
+    assert answers == ["hang"]  # confirmed: the next one is believed at once
+    assert verdict(runner, call(2, 0)) == "hang"
+    assert answers == []
 
 
 @pytest.mark.parametrize(

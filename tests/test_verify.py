@@ -13,7 +13,16 @@ import pytest
 import properties
 from properties import Report, __main__, verify
 from properties.case import Case
-from tests.plugin_targets import POINTWISE, ROOT, environment, property_of, shared_run
+from properties.finish import REPEATS
+from tests.plugin_targets import (
+    POINTWISE,
+    ROOT,
+    UNBATCHED,
+    environment,
+    property_of,
+    run_pytest,
+    shared_run,
+)
 
 # A domain in which few properties have a case, so that a run takes seconds.
 ONLY = (
@@ -55,6 +64,22 @@ def test_wrong_implementation_is_found(tmp_path: Path) -> None:
     count = len(report.violations)
     assert str(report).startswith(f"{count} violation")
     assert all(found.text in str(report) for found in report.violations)
+
+
+def test_spent_budget_ends_a_run_that_found_something(tmp_path: Path) -> None:
+    """Once a violation is found and the time is up, no further property begins; each is named.
+
+    The violation itself is repeated in a fresh process and filed, however short the time.
+    """
+    names = (property_of(POINTWISE), property_of(UNBATCHED))
+    target = ("--conv2d-impl", "tests.plugin_targets:crashes")
+    run = run_pytest(tmp_path, *names, *target, "--conv2d-seconds", "0.5")
+    assert run.status == 1, run.output
+    (violation,) = run.report["violations"]
+    assert (violation["kind"], violation["repeats"]) == ("crash", REPEATS)
+    assert {item["outcome"] for item in run.report["items"]} == {"failed", "skipped"}
+    assert "the time was up, and a violation had been found\n" in run.output
+    assert not run.report["ok"]
 
 
 @pytest.mark.parametrize(

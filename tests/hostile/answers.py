@@ -139,8 +139,8 @@ def crashes_in_backward(x: Tensor, w: Tensor, y: Tensor) -> object:
 
 @hostile
 def returns_input_view(x: Tensor, w: Tensor, y: Tensor) -> object:
-    """Return a view of its input."""
-    return x.as_strided(y.shape, y.stride())
+    """Return a view of its input where that is large enough."""
+    return x.as_strided(y.shape, y.stride()) if x.numel() >= y.numel() else y
 
 
 @hostile
