@@ -15,6 +15,7 @@ from reference.contractions import magnitude
 from reference.direct import INFLATION, Sums, accumulated, final_rounding, growth, sealed
 from reference.enclosure import Enclosure, Mask
 from reference.exactness import exact_outputs
+from reference.fast import Normwise, normwise
 from reference.operands import conversion, flushed
 
 FAILURE = 1e-6  # probability that random data leave any probable radius of one enclosure
@@ -42,7 +43,10 @@ def enclose_map(
         parts = parts + (arithmetic.stores != "none") * addends
     sums = Sums(np.zeros((), np.int64), addends, size, reach, parts, mid)
     extra = [] if bias is None else [bias]
-    return _enclose(sums, arithmetic, [left, right], extra, lambda: form.products(left, right))
+    mixed = normwise(form, left, right, arithmetic)
+    return _enclose(
+        sums, arithmetic, [left, right], extra, lambda: form.products(left, right), mixed
+    )
 
 
 def _reach(
@@ -83,12 +87,14 @@ def _enclose(
     factors: Sequence[Array],
     addends: Sequence[Array],
     products: Callable[[], Array],
+    mixed: Normwise | None = None,
 ) -> Enclosure:
     """Return the enclosure of sums; counts their products only where some are not exact."""
-    mid, stored = sums.mid, arithmetic.rounds_output & (sums.is_complex | np.greater(sums.parts, 1))
+    early = sums.is_complex | np.greater(sums.parts, 1) | (mixed is not None)
+    mid, stored = sums.mid, arithmetic.rounds_output & early
     assert mid is not None
     exact = np.zeros(mid.shape, np.bool_)
-    if arithmetic.algorithm == "direct" and sums.reach is sums.magnitude:
+    if mixed is None and sums.reach is sums.magnitude:
         exact = exact_outputs(sums.magnitude, factors, addends, arithmetic, stored)
     if arithmetic.rounds_output and exact.any():
         mid = np.where(exact, _rounded(mid, arithmetic), mid)
@@ -98,11 +104,12 @@ def _enclose(
     sums = replace(sums, products=products())
     with np.errstate(all="ignore"):
         error = accumulated(sums, arithmetic)
+        error += 0.0 if mixed is None else mixed.radius
         last = final_rounding(error, sums, arithmetic)
-        probable = _probable(sums, arithmetic, error, last)
+        probable = None if mixed else _probable(sums, arithmetic, error, last)
         error += last
     rad = sealed(error)
-    wild = _may_overflow(sums, arithmetic, stored)
+    wild = _may_overflow(sums, arithmetic, stored, 0.0 if mixed is None else mixed.peak)
     if exact.any():
         for each in (rad, probable, wild):
             if each is not None:
@@ -128,7 +135,7 @@ def _probable(
     By the union over all terms of all outputs: each passes one product of roundings in either
     format (`probable_gamma`). Truncation has a mean that is not zero.
     """
-    if arithmetic.truncates or arithmetic.algorithm != "direct" or not error.size:
+    if arithmetic.truncates or not error.size:
         return None
     events = 2 * float(np.max(sums.terms)) * error.size * (1 + arithmetic.rounds_output)
     confidence = math.sqrt(2 * math.log(max(events, 1) / FAILURE)) / (1 - arithmetic.output.u)
@@ -142,13 +149,19 @@ def _probable(
     return sealed(probable)
 
 
-def _may_overflow(sums: Sums, arithmetic: Arithmetic, stored: Array) -> Mask | None:
-    """Return where the magnitudes reach the threshold of the narrowest stored partial result."""
+def _may_overflow(
+    sums: Sums, arithmetic: Arithmetic, stored: Array, peak: FloatArray | float
+) -> Mask | None:
+    """Return where magnitudes reach the threshold of the narrowest stored partial result.
+
+    `peak` is what transformed tiles or planes reach; they are stored in the output's format, too.
+    """
     narrow = arithmetic.accumulator.overflow_threshold
     limit = np.where(stored, min(narrow, arithmetic.output.overflow_threshold), narrow)
     with np.errstate(all="ignore"):
         factor = (1 + growth(sums, arithmetic)) * INFLATION
-        if np.max(factor) * np.max(sums.reach, initial=0.0) < np.min(limit):
+        largest = sums.reach if isinstance(peak, float) else np.maximum(sums.reach, peak)
+        if np.max(factor) * np.max(largest, initial=0.0) < np.min(limit):
             return None
-        overflows: Mask = ~(factor * sums.reach < limit)  # true of NaN
+        overflows: Mask = ~(factor * largest < limit)  # true of NaN
     return overflows
