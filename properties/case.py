@@ -84,6 +84,12 @@ class Case:
         }
 
     @property
+    def is_random(self) -> bool:
+        """Tell whether every operand is of independent random numbers with mean zero."""
+        kinds = {getattr(tensor.values, "kind", "explicit") for tensor in self.tensors.values()}
+        return kinds == {"normal"}
+
+    @property
     def output_positions(self) -> int:
         """Positions that one weight is applied at: batch x output height x output width."""
         shape = self.output_shape

@@ -76,20 +76,20 @@ def observe(subject: Subject, training: Training) -> Observed:
     """
     subject.search.calls.append(training.case)
     descent = descend(subject.runner, training)
-    arithmetic = subject.implementation.arithmetic(training.case.dtype)
-    assert isinstance(arithmetic, Arithmetic), "training is of floating numbers"
-    observed = Observed(training, descent, arithmetic)
+    row = subject.implementation.arithmetic(training.case.dtype)
+    assert isinstance(row, Arithmetic), "training is of floating numbers"
+    observed = Observed(training, descent, replace(row, algorithm="direct"))
     _require_start(observed)
     try:
         used = require_steps(observed)
     except TrainingViolation:
-        if subject.implementation.device == "cpu" or training.case.dtype != "float32":
+        if row.algorithm == "direct":
             raise
         observed = replace(observed, fast=True)
         require_steps(observed)
-        subject.search.unclassed += 1
+        subject.search.fast += 1
         return observed
-    subject.search.used = max(subject.search.used, used)
+    subject.search.note(used)
     return observed
 
 

@@ -27,14 +27,18 @@ import numpy as np
 
 import reference
 from properties.dtypes import DTYPES
-from properties.fastclass import KAPPA, STEPS
 from properties.recovery_descent import Descent
 from properties.recovery_theory import Problem, columns
 from properties.values import Float64
 from reference import Arithmetic, Enclosure, gamma
 from reference.direct import direct_radius
+from reference.winograd import POINTS, filter_axis, gradient_axis
 
 LOSS_ROUNDINGS = 4
+# The dearest tile in use, whatever the size of the kernel.
+TILES = [axis(taps) for taps in range(1, len(POINTS) + 1) for axis in (filter_axis, gradient_axis)]
+KAPPA = max(tile.growth for tile in TILES) ** 2
+STEPS = 2 * max(tile.steps for tile in TILES)
 INFLATION = 1 + 2.0**-30  # for the evaluation of the radii themselves
 OWN = 2.0**-53  # unit roundoff of this module's arithmetic
 
@@ -123,7 +127,7 @@ def enclose_gradients(
 
 
 def fast_radius(terms: int, left: Float64, right: Float64) -> float:
-    """Return the normwise radius of Winograd and its like (`properties.fastclass`), in float32."""
+    """Return the normwise radius of Winograd's algorithm (`reference.fast`), in float32."""
     largest = float(np.abs(left).max(initial=0.0) * np.abs(right).max(initial=0.0))
     return float(gamma(STEPS + terms, 2.0**-24)) * KAPPA * terms * largest
 

@@ -91,9 +91,11 @@ def builtin(device: str, facts: Mapping[str, Any]) -> Rows:
                 rows[dtype, "input"] = {"stores": "taps"}
                 rows[dtype, "weight"] = rows[dtype, "bias"] = {"stores": "images"}
     elif device.startswith("cuda"):
+        # cuDNN may choose a fast algorithm for any shape; complex numbers are real convolutions.
+        single: dict[str, Any] = {"algorithm": "fast-plane"}
         if facts.get("cudnn.conv.fp32_precision") != "ieee":
-            tf32 = {"operands": "tf32", "truncates": True}
-            rows |= {("float32", result): tf32 for result in RESULTS[:3]}
+            single |= {"operands": "tf32", "truncates": True}
+        rows |= {(dtype, r): single for dtype in ("float32", "complex64") for r in RESULTS[:3]}
         for dtype in HALF:
             rows |= {(dtype, result): {"truncates": True} for result in RESULTS[1:]}
             rows[dtype, "output"] = {"truncates": True, "stores": "bias"}

@@ -34,7 +34,8 @@ class Search:
     used: float = 0.0
     shares: dict[str, float] = field(default_factory=dict)  # of `used`, by dtype and result
     known: Counter[str] = field(default_factory=Counter)
-    unclassed: int = 0
+    fast: int = 0  # results of a fast algorithm, where one is declared
+    unlikely: int = 0  # elements beyond the probabilistic bound, on random data
     hangs: int = 0
     seconds: float = 0.0
     calls: list[Case] = field(default_factory=list)
@@ -102,7 +103,8 @@ class Search:
             "digest": self.digest,
             "known": dict(self.known),
             "notes": self.notes,
-            "class_not_declared": self.unclassed,
+            "fast": self.fast,
+            "unlikely": self.unlikely,
         }
 
     def _remember(self, key: str, violation: Violation) -> None:

@@ -103,11 +103,16 @@ def remarks(session: Session, found: list[Record]) -> list[str]:
             known[name] = known.get(name, 0) + count
     lines += [f"known defect {name}: met in {known[name]} cases" for name in known]
     lines += [f"{note} ({r['target']})" for r in ran for note in r["notes"]]
-    unclassed = sum(record["class_not_declared"] for record in ran)
-    if unclassed:
+    fast, unlikely = (sum(record[name] for record in ran) for name in ("fast", "unlikely"))
+    if fast:
         lines.append(
-            f"algorithm class not declared: {unclassed} float32 results miss the direct bound "
-            "and meet the normwise bound of fast algorithms"
+            f"fast algorithms: {fast} results miss the direct bound and meet the normwise one that "
+            "is declared"
+        )
+    if unlikely:
+        lines.append(
+            f"warning: {unlikely} elements of random data lie inside their radius, but beyond the "
+            "probabilistic bound"
         )
     return lines
 

@@ -53,6 +53,12 @@ class ValueViolation(Violation):
     kind = "value"
 
 
+class ClassViolation(Violation):
+    """The result is that of a fast algorithm, which was not declared."""
+
+    kind = "class"
+
+
 class RelationViolation(Violation):
     """Two results that must agree differ by more than the sum of their radii."""
 
