@@ -8,7 +8,7 @@ the largest number. An exact zero is +0. `reference.slices` says why the sums ar
 Operands are those of the ordinary functions, read as float64. A ValueError refuses what these
 refuse, NaN and infinities, and an operand whose nonzero elements span more than 400 binades. Cost
 grows with the product of the spans of both operands: normally distributed float64 data take 4 x 4
-products of slices, float32 data 3 x 3.
+products of slices, float32 data 3 x 2.
 
 Where an operand is complex, so is the result, each part of it rounded once, and gradients are
 torch's: of the conjugate weight or input.

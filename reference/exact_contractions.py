@@ -17,7 +17,7 @@ from reference.contractions import add_taps
 from reference.geometry import Geometry
 from reference.padding import fold_array
 from reference.rounding import rounded
-from reference.slices import Scaled, add_to, products, scale, slice_bits, slices, stacked
+from reference.slices import Scaled, products, scale, slice_bits, slices, stacked
 from reference.terms import input_counts
 
 MAX_RANGE = 920  # binades from the first bit of a sum to its last, bias included
@@ -39,7 +39,7 @@ def correlate_exactly(
     addend = [part.reshape(geometry.groups, -1, 1) for part in addend]
     all_columns = Columns(first.array, geometry)
     for band in bands(geometry):
-        sums = products(stack, geometry.matrices[1], all_columns.of(band), bits)
+        sums = products(stack, all_columns.of(band), bits)
         if addend:
             above = [np.zeros(1)] * before
             sums = [a + b for a, b in zip_longest(above + sums, addend, fillvalue=np.zeros(1))]
@@ -63,7 +63,7 @@ def scatter_exactly(w: FloatArray, gy: FloatArray, geometry: Geometry) -> FloatA
         padded: list[Array] = []
         for band in bands(one):
             rows = band_rows(second.array[image : image + 1], band, one)
-            for s, columns in enumerate(products(stack, geometry.depth, rows, bits)):
+            for s, columns in enumerate(products(stack, rows, bits)):
                 if s == len(padded):
                     padded.append(np.zeros((geometry.in_channels, 1, *geometry.padded)))
                 add_taps(padded[s], columns, band, one)
@@ -82,11 +82,13 @@ def accumulate_exactly(x: FloatArray, gy: FloatArray, geometry: Geometry) -> Flo
     all_columns = Columns(first.array, geometry)
     sums: list[Array] = []
     for band in bands(geometry):
-        stack = stacked(band_rows(second.array, band, geometry), bits)
-        columns = all_columns.of(band).swapaxes(1, 2)
-        add_to(sums, products(stack, geometry.matrices[1], columns, bits))
+        rows = band_rows(second.array, band, geometry).swapaxes(1, 2)
+        for s, part in enumerate(products(stacked(all_columns.of(band), bits), rows, bits)):
+            if s == len(sums):
+                sums.append(np.zeros_like(part))
+            sums[s] += part
     exponent = first.exponent + second.exponent - 2 * bits
-    return rounded(sums, bits, exponent).reshape(geometry.weight_shape)
+    return rounded(sums, bits, exponent).swapaxes(1, 2).reshape(geometry.weight_shape)
 
 
 def sum_exactly(gy: FloatArray) -> FloatArray:

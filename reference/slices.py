@@ -77,23 +77,23 @@ def slices(array: FloatArray, bits: int) -> Iterator[FloatArray]:
 
 
 def stacked(matrices: FloatArray, bits: int) -> FloatArray:
-    """Return the slices of (groups, rows, n), one below the other: (groups, slices * rows, n)."""
-    return np.concatenate(list(slices(matrices, bits)), axis=1)
+    """Return the slices of (groups, rows, n), side by side: (groups, rows, slices * n)."""
+    return np.concatenate(list(slices(matrices, bits)), axis=2)
 
 
-def products(left: FloatArray, rows: int, right: FloatArray, bits: int) -> list[Array]:
-    """Return the sums S[s] of a stack of `rows` rows per slice with a scaled (groups, n, m)."""
-    sums: list[Array] = []
-    for index, part in enumerate(slices(right, bits)):
-        product = np.matmul(left, part).reshape(len(left), -1, rows, part.shape[2])
-        add_to(sums, [product[:, k] for k in range(product.shape[1])], index)
+def products(left: FloatArray, right: FloatArray, bits: int) -> list[Array]:
+    """Return the sums S[s] of stacked slices with a scaled (groups, n, m), each one matrix product.
+
+    Slices k of the left run against the slices s - k of the right, which are stacked backwards.
+    """
+    parts = list(slices(right, bits))
+    stack = np.concatenate(parts[::-1], axis=1)
+    n = right.shape[1]
+    counts = left.shape[2] // n, len(parts)
+    sums = []
+    for s in range(sum(counts) - 1):
+        first, last = max(0, s + 1 - counts[1]), min(counts[0], s + 1)
+        skipped = counts[1] - 1 - s
+        rows = stack[:, (skipped + first) * n : (skipped + last) * n]
+        sums.append(np.matmul(left[:, :, first * n : last * n], rows))
     return sums
-
-
-def add_to(sums: list[Array], more: list[Array], first: int = 0) -> None:
-    """Add digit by digit, in place, the sums that begin with number `first` <= len(sums)."""
-    for s, extra in enumerate(more, first):
-        if s < len(sums):
-            sums[s] += extra
-        else:
-            sums.append(extra)
