@@ -19,15 +19,16 @@ class Enclosure:
 
     The midpoint is float64, int64 (then the radius is 0), or complex128 (then the radius holds for
     the real and for the imaginary part). An infinite radius claims nothing of finite values.
-    Numbers of magnitude `overflow` or more are stored as infinities; where partial results may
-    overflow, `wild`, any infinity or NaN is legitimate. `probable` is a smaller radius that random
+    Numbers of magnitude `overflow` or more are stored as infinities, of binary64 those that float64
+    rounds to one; without it none is. Where partial results may overflow, `wild`, any infinity or
+    NaN is legitimate. `probable` is a smaller radius that random
     data exceed rarely: beyond it is worth a warning. Zeros of both signs are equal.
     """
 
     mid: Array
     rad: FloatArray
     probable: FloatArray | None = None
-    overflow: float = np.inf
+    overflow: float | None = None
     wild: Mask | None = None
 
     def __post_init__(self) -> None:
@@ -66,24 +67,30 @@ class Enclosure:
     @property
     def requires_infinity(self) -> Mask:
         """Where every value of the ball is stored as an infinity (of complex, in some part)."""
-        beyond: Mask = self._largest() - self.rad >= self.overflow
+        beyond = self._overflows(-self.rad)
         return beyond if self.wild is None else beyond & ~self.wild
 
     @property
     def allows_infinity(self) -> Mask:
         """Where some value of the ball, or of a partial result, is stored as an infinity."""
-        reaching: Mask = self._largest() + self.rad >= self.overflow
+        reaching = self._overflows(self.rad)
         return reaching if self.wild is None else reaching | self.wild
 
-    def _largest(self) -> FloatArray:
-        largest: FloatArray = np.maximum(np.abs(self.mid.real), np.abs(self.mid.imag))
-        return largest
+    def _overflows(self, margin: FloatArray) -> Mask:
+        """Return where the magnitude of a part, plus a margin, is stored as an infinity."""
+        if self.overflow is None:
+            return np.zeros(self.mid.shape, np.bool_)
+        with np.errstate(invalid="ignore", over="ignore"):
+            largest = np.maximum(np.abs(self.mid.real), np.abs(self.mid.imag)) + margin
+            beyond: Mask = largest >= self.overflow
+        return beyond
 
     def _holds(self, values: Array, mid: Array) -> Mask:
         with np.errstate(invalid="ignore", over="ignore"):
             inside: Mask = (np.abs(values - mid) <= self.rad) | (values == mid)
             if np.isfinite(values).all():
                 return inside
-            sign = np.copysign(1.0, values)
-            inside |= np.isinf(values) & (sign * mid + self.rad >= self.overflow)
+            if self.overflow is not None:
+                reach = np.copysign(1.0, values) * mid + self.rad
+                inside |= np.isinf(values) & (reach >= self.overflow)
         return inside if self.wild is None else inside | (self.wild & ~np.isfinite(values))

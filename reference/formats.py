@@ -84,7 +84,8 @@ class Format:
         if self.precision >= BINARY64.precision:
             return array.copy()
         spacing = self.spacing(array)
-        result = integer(array / spacing) * spacing  # by a power of two, so exact twice
+        with np.errstate(over="ignore"):
+            result = integer(array / spacing) * spacing  # by a power of two, so exact twice
         overflows = np.abs(result) > self.largest
         return np.where(overflows, np.copysign(np.inf, result), result)
 
