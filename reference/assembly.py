@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -14,19 +16,28 @@ from reference.bilinear import Bilinear
 from reference.contractions import magnitude
 from reference.direct import INFLATION, Sums, accumulated, final_rounding, growth, sealed
 from reference.enclosure import Enclosure, Mask
+from reference.exact_complex import joined
+from reference.exact_contractions import sum_exactly
 from reference.exactness import exact_outputs
 from reference.fast import Normwise, normwise
+from reference.formats import BINARY64
 from reference.operands import conversion, flushed
 
 FAILURE = 1e-6  # probability that random data leave any probable radius of one enclosure
 
 
 def enclose_map(
-    form: Bilinear, left: Array, right: Array, arithmetic: Arithmetic, bias: Array | None = None
+    form: Bilinear,
+    left: Array,
+    right: Array,
+    arithmetic: Arithmetic,
+    exactly: Callable[[], Array],
+    bias: Array | None = None,
 ) -> Enclosure:
     """Return the enclosure of a bilinear map, plus a bias (C, 1, 1) on the channels of an output.
 
     The operands are float64 or complex128, and numbers of the arithmetic's output format.
+    `exactly` returns the map and bias rounded once; a ValueError of it leaves the float64 sum.
     """
     mid, size = form.with_magnitudes(left, right)
     reach = _reach(form, left, right, size, arithmetic)
@@ -44,9 +55,8 @@ def enclose_map(
     sums = Sums(np.zeros((), np.int64), addends, size, reach, parts, mid)
     extra = [] if bias is None else [bias]
     mixed = normwise(form, left, right, arithmetic)
-    return _enclose(
-        sums, arithmetic, [left, right], extra, lambda: form.products(left, right), mixed
-    )
+    count = partial(form.products, left, right)
+    return _enclose(sums, arithmetic, [left, right], extra, count, exactly, mixed)
 
 
 def _reach(
@@ -78,7 +88,14 @@ def enclose_sum(addends: Array, arithmetic: Arithmetic) -> Enclosure:
     parts = {"images": np.array(len(addends)), "any": np.array(np.inf)}
     stored = parts.get(arithmetic.stores, np.array(1))
     sums = Sums(np.zeros((), np.int64), counts, size, reach, stored, mid)
-    return _enclose(sums, arithmetic, [], [addends], lambda: np.zeros((), np.int64))
+    real, imaginary = addends.real, addends.imag
+
+    def exactly() -> Array:
+        if not np.iscomplexobj(addends):
+            return sum_exactly(addends)
+        return joined(sum_exactly(real), sum_exactly(imaginary))
+
+    return _enclose(sums, arithmetic, [], [addends], lambda: np.zeros((), np.int64), exactly)
 
 
 def _enclose(
@@ -87,6 +104,7 @@ def _enclose(
     factors: Sequence[Array],
     addends: Sequence[Array],
     products: Callable[[], Array],
+    exactly: Callable[[], Array],
     mixed: Normwise | None = None,
 ) -> Enclosure:
     """Return the enclosure of sums; counts their products only where some are not exact."""
@@ -102,6 +120,10 @@ def _enclose(
     if exact.all():
         return Enclosure(mid, np.zeros(mid.shape), overflow=limit)
     sums = replace(sums, products=products())
+    if arithmetic.accumulator.precision >= BINARY64.precision:
+        with suppress(ValueError):
+            mid = np.where(exact, mid, exactly())
+            sums = replace(sums, mid=mid, is_certified=True)
     with np.errstate(all="ignore"):
         error = accumulated(sums, arithmetic)
         error += 0.0 if mixed is None else mixed.radius

@@ -56,7 +56,8 @@ class Sums:
     """Per element, a sum of nonzero products and addends, and all that its error depends on.
 
     `magnitude` and `reach` are S and R, `parts` says how many parts are stored one by one. Counts
-    may have any shape that broadcasts to the sums'. Without a midpoint, S stands for its size.
+    may have any shape that broadcasts to the sums'. Without a midpoint, S stands for its size; one
+    that `is_certified` is the exact sum, rounded once.
     """
 
     products: Array | int
@@ -65,6 +66,7 @@ class Sums:
     reach: FloatArray
     parts: Array | int = 1
     mid: Array | None = None
+    is_certified: bool = False
 
     @property
     def is_complex(self) -> bool:
@@ -117,7 +119,11 @@ def accumulated(sums: Sums, arithmetic: Arithmetic, grow: Growth = gamma) -> Flo
     """Return the error before the final rounding; the midpoint's own is that of a float64 sum."""
     factor, some = growth(sums, arithmetic, grow), ~sums.is_bare
     own = gamma(2 * (sums.terms + COMBINING + 1) if sums.is_complex else sums.terms + 1, BINARY64.u)
-    error: FloatArray = np.multiply(some * (factor + own) * (1 + 2 * own), sums.reach)
+    moved_by = 0.0 if sums.is_certified else own
+    error: FloatArray = np.multiply(some * (factor + moved_by) * (1 + 2 * own), sums.reach)
+    if sums.is_certified and sums.mid is not None:
+        largest = np.maximum(np.abs(sums.mid.real), np.abs(sums.mid.imag))
+        error += some * np.maximum(BINARY64.u * largest, BINARY64.eta)
     if sums.reach is not sums.magnitude:
         moved = sums.reach - sums.magnitude + 3 * own * some * sums.reach
         error += (2 if sums.is_complex else 1) * moved

@@ -1,13 +1,18 @@
 """The enclosure of a convolution and of each gradient in a declared arithmetic.
 
 Operands are real or complex and taken to be numbers of the arithmetic's output format; of a
-`Modular` arithmetic they are integers. A ValueError for what the functions of the same name without
-`enclose_` refuse, and for operands of the other kind. Gradients of complex operands are torch's.
+`Modular` arithmetic they are integers. Midpoints are float64 sums; of an accumulator as precise as
+those the exact sums, rounded once, unless the operands span too many binades. A ValueError for what
+the functions of the same name without `enclose_` refuse, and for operands of the other kind.
+Gradients of complex operands are torch's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
 
 from reference.arguments import ArrayLike
 from reference.arithmetic import Arithmetic
@@ -16,6 +21,8 @@ from reference.bilinear import Bilinear
 from reference.calls import bias_call, forward_call, input_call, weight_call
 from reference.convolution import conv2d
 from reference.enclosure import Enclosure
+from reference.exact_complex import accumulate_complex, correlate_complex, scatter_complex
+from reference.exact_contractions import accumulate_exactly, correlate_exactly, scatter_exactly
 from reference.gradients import conv2d_bias, conv2d_input, conv2d_weight
 from reference.integers import Modular
 from reference.params import Conv2dParams, IntOrPair, Padding
@@ -42,7 +49,9 @@ def enclose_conv2d(
     params = Conv2dParams(*rest)
     geometry, (x, w, *b) = forward_call(input, weight, bias, params, copies=COPIES, as_floats=True)
     offset = b[0][:, None, None] if b else None
-    found = enclose_map(Bilinear(geometry, "output"), x, w, arithmetic, offset)
+    contract = correlate_complex if np.iscomplexobj(x) else correlate_exactly
+    exactly = partial(contract, x, w, b[0] if b else None, geometry)
+    found = enclose_map(Bilinear(geometry, "output"), x, w, arithmetic, exactly, offset)
     return found if geometry.is_batched else found[0]
 
 
@@ -66,7 +75,9 @@ def enclose_conv2d_input(
     geometry, (w, gy) = input_call(
         input_size, weight, grad_output, params, copies=COPIES, as_floats=True
     )
-    found = enclose_map(Bilinear(geometry, "input"), w.conj(), gy, arithmetic)
+    contract = scatter_complex if np.iscomplexobj(w) else scatter_exactly
+    exactly = partial(contract, w, gy, geometry)
+    found = enclose_map(Bilinear(geometry, "input"), w.conj(), gy, arithmetic, exactly)
     return found if geometry.is_batched else found[0]
 
 
@@ -90,7 +101,9 @@ def enclose_conv2d_weight(
     geometry, (x, gy) = weight_call(
         input, weight_size, grad_output, params, copies=COPIES, as_floats=True
     )
-    return enclose_map(Bilinear(geometry, "weight"), x.conj(), gy, arithmetic)
+    contract = accumulate_complex if np.iscomplexobj(x) else accumulate_exactly
+    exactly = partial(contract, x, gy, geometry)
+    return enclose_map(Bilinear(geometry, "weight"), x.conj(), gy, arithmetic, exactly)
 
 
 def enclose_conv2d_bias(grad_output: ArrayLike, *, arithmetic: Arithmetic | Modular) -> Enclosure:
