@@ -19,6 +19,7 @@ from properties.dtypes import DTYPES
 from properties.replay import recheck
 from properties.repro import write_script
 from properties.subject import Subject
+from properties.values import Recipe
 
 REPEATS = 5
 MAX_TRIES = 48
@@ -121,7 +122,7 @@ def _plainer(violation: v.ValueViolation, subject: Subject) -> v.ValueViolation:
     return violation
 
 
-def _candidates(case: Case, name: str) -> Iterator[Explicit]:
+def _candidates(case: Case, name: str) -> Iterator[Recipe | Explicit]:
     tensor = case.tensors.get(name)
     if tensor is None or np.prod(tensor.shape) == 0:
         return
@@ -131,7 +132,8 @@ def _candidates(case: Case, name: str) -> Iterator[Explicit]:
             one = np.zeros(tensor.shape, exact)
             one[place] = 1
             yield Explicit(one)
-    yield Explicit(np.ones(tensor.shape, exact))
+    # Complex ones of the recipe are 1 + 1i.
+    yield Explicit(np.ones(tensor.shape, exact)) if exact.kind == "c" else Recipe("ones")
     count = np.prod(tensor.shape) + 1
     yield Explicit(np.arange(1, count).astype(exact).reshape(tensor.shape))
 

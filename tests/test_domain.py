@@ -44,6 +44,7 @@ def test_a_later_constraint_replaces() -> None:
 
 
 LIST = ", ".join(FACTORS)
+DTYPES = ", ".join(FACTORS["dtype"])
 
 
 @pytest.mark.parametrize(
@@ -52,10 +53,10 @@ LIST = ", ".join(FACTORS)
         ("dtype", f"`dtype` is not FACTOR=LEVEL; factors: {LIST}"),
         ("size=3", f"`size=3` is not FACTOR=LEVEL; factors: {LIST}"),
         ("=float32", f"`=float32` is not FACTOR=LEVEL; factors: {LIST}"),
-        ("dtype=int8", "`dtype`='int8' is not one of float32, float64"),
-        ("dtype=float32|int8", "`dtype`='int8' is not one of float32, float64"),
-        ("dtype=", "`dtype`='' is not one of float32, float64"),
-        ("dtype=backward", "`dtype`='backward' is not one of float32, float64"),
+        ("dtype=int4", f"`dtype`='int4' is not one of {DTYPES}"),
+        ("dtype=float32|int4", f"`dtype`='int4' is not one of {DTYPES}"),
+        ("dtype=", f"`dtype`='' is not one of {DTYPES}"),
+        ("dtype=backward", f"`dtype`='backward' is not one of {DTYPES}"),
         ("groups=1 bias=maybe", "`bias`='maybe' is not one of no, yes"),
         ("layout=nhwc", "`layout`='nhwc' is not one of contiguous, channels_last"),
     ],

@@ -167,8 +167,9 @@ def test_script_draws_large_tensors(tmp_path: Path) -> None:
     assert _problems(text, tmp_path, "tests.plugin_targets:adds_one") != []
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("exponent", [0, -60, 40])
+@pytest.mark.parametrize(
+    ("kind", "exponent"), [(k, e) for k in KINDS for e in (0, -60, 40) if k != "words" or not e]
+)
 def test_script_hashes_as_the_suite_does(kind: str, exponent: int, tmp_path: Path) -> None:
     """The counter hash in the script gives the bits of `properties.values`, always."""
     path = tmp_path / "repro.py"
