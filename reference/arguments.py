@@ -119,7 +119,7 @@ def _physical_memory() -> int:
 
 def _as_kind(operand: Operand, kind: Kind) -> Array:
     """Return the elements in int64, float64 or complex128, which holds them."""
-    array = np.ascontiguousarray(_numpy(operand))
+    array = np.ascontiguousarray(_numpy(operand)).reshape(operand.shape)  # of a scalar, too
     if kind == "integer":  # values from 2^63 on keep their residue modulo 2^64
         return (
             array.view(np.int64) if array.dtype == np.uint64 else array.astype(np.int64, copy=False)

@@ -42,7 +42,7 @@ def enclose_conv2d(
     *,
     arithmetic: Arithmetic | Modular,
 ) -> Enclosure:
-    """Return every value that a direct convolution in this arithmetic may return."""
+    """Return every value that a convolution in this arithmetic may return: (N, Cout, OH, OW)."""
     rest = (stride, padding, dilation, groups, padding_mode)
     if isinstance(arithmetic, Modular):
         return arithmetic.enclose(conv2d(input, weight, bias, *rest))
@@ -67,7 +67,7 @@ def enclose_conv2d_input(
     *,
     arithmetic: Arithmetic | Modular,
 ) -> Enclosure:
-    """Return every value that a direct gradient with respect to the input may return."""
+    """Return every value that the gradient of the input may take: of shape `input_size`."""
     rest = (stride, padding, dilation, groups, padding_mode)
     if isinstance(arithmetic, Modular):
         return arithmetic.enclose(conv2d_input(input_size, weight, grad_output, *rest))
@@ -93,7 +93,7 @@ def enclose_conv2d_weight(
     *,
     arithmetic: Arithmetic | Modular,
 ) -> Enclosure:
-    """Return every value that a direct gradient with respect to the weight may return."""
+    """Return every value that the gradient of the weight may take: of shape `weight_size`."""
     rest = (stride, padding, dilation, groups, padding_mode)
     if isinstance(arithmetic, Modular):
         return arithmetic.enclose(conv2d_weight(input, weight_size, grad_output, *rest))
@@ -107,7 +107,7 @@ def enclose_conv2d_weight(
 
 
 def enclose_conv2d_bias(grad_output: ArrayLike, *, arithmetic: Arithmetic | Modular) -> Enclosure:
-    """Return every value that a sum over batch, rows and columns in this arithmetic may return."""
+    """Return every value that the gradient of the bias may take, a sum over all but channels."""
     if isinstance(arithmetic, Modular):
         return arithmetic.enclose(conv2d_bias(grad_output))
     gy = bias_call(grad_output, copies=COPIES, as_floats=True)

@@ -94,12 +94,11 @@ def _planes(
     geometry, u = form.geometry, arithmetic.u
     if form.role != "input":
         left = pad_array(left, geometry.pads, geometry.padding_mode)
-    norms = [np.sqrt(np.square(each).sum((2, 3), keepdims=True)) for each in (left, right)]
     bits = 0
     for size, taps, d in zip(geometry.padded, geometry.kernel, geometry.dilation, strict=True):
         bits += (size + (taps - 1) * d - 1).bit_length()
     floor = _floor(arithmetic)
-    longer = [norm + floor * math.sqrt(2.0**bits) for norm in norms]
+    longer = [_norms(each) + floor * math.sqrt(2.0**bits) for each in (left, right)]
     mixed = _mixed(form, longer[0], longer[1]) + floor * _depth(form)
     root = u + float(gamma(4, u)) * (math.sqrt(2) + u)
     tau = bits * root / (1 - bits * root)
@@ -107,6 +106,14 @@ def _planes(
     spread = (1 + tau) ** 2 * (1 + _relative(_depth(form) + 5 + extra, arithmetic)) - 1
     last = tau * (math.sqrt(math.prod(filters)) + math.sqrt(2.0**bits) * spread)
     return Normwise((spread + last) * mixed, 2.0**bits * mixed)
+
+
+def _norms(array: FloatArray) -> FloatArray:
+    """Return 2-norms over the last two axes, which stay; scaled, so that no square underflows."""
+    scale = array.max((2, 3), keepdims=True)
+    ratio = array / np.where(scale > 0, scale, 1.0)
+    norms: FloatArray = scale * np.sqrt(np.square(ratio).sum((2, 3), keepdims=True))
+    return norms
 
 
 def _floor(arithmetic: Arithmetic) -> float:
@@ -138,7 +145,9 @@ def _mixed(form: Bilinear, left: FloatArray, right: FloatArray) -> FloatArray:
 
     def flat(array: FloatArray) -> FloatArray:
         """Return (N, groups, channels of a group, positions)."""
-        return array.reshape(len(array), groups, -1, math.prod(array.shape[2:]))
+        return array.reshape(
+            len(array), groups, array.shape[1] // groups, math.prod(array.shape[2:])
+        )
 
     if form.role == "weight":
         total: FloatArray = (flat(right) @ flat(left).swapaxes(2, 3)).sum(0)

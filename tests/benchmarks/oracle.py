@@ -1,4 +1,4 @@
-"""`reference.conv2d` against one float64 matrix product of the same contraction, and others."""
+"""`reference.conv2d` and enclosures against one float64 matrix product of the same contraction."""
 
 from __future__ import annotations
 
@@ -47,6 +47,13 @@ LAYERS = (
     Layer(512, 512, 3, 7),
     Layer(64, 256, 1, 56),
 )
+ARITHMETICS = (
+    reference.FLOAT64,
+    reference.FLOAT32,
+    reference.TF32,
+    reference.FLOAT16,
+    reference.BFLOAT16,
+)
 Call = Callable[[], Any]
 
 
@@ -70,6 +77,7 @@ def run() -> None:
     title = "Oracle: float64, one thread, padding = kernel // 2; ratios to one matrix product"
     table(title, ["layer", *columns], rows)
     _exact(LAYERS[0])
+    _enclosures(LAYERS[0])
 
 
 def _exact(layer: Layer) -> None:
@@ -95,6 +103,28 @@ def _exact(layer: Layer) -> None:
     times = medians(calls)
     rows = [[name, milliseconds(t), f"{t / times['matmul']:.3g}x"] for name, t in times.items()]
     table(f"Exact sums: {layer}", ["", "median", "ratio"], rows)
+
+
+def _enclosures(layer: Layer) -> None:
+    """Print what the enclosure of the output costs in each arithmetic, as a ratio to the same."""
+    x, w = layer.operands()
+    contraction = layer.channels * layer.kernel**2
+    left = w.reshape(layer.outputs, contraction)
+    right = Recipe("normal", 3).expand((contraction, layer.batch * layer.size**2))
+    calls: dict[str, Call] = {"matmul": lambda: left @ right}
+    for arithmetic in ARITHMETICS:
+        calls[arithmetic.name] = _enclosure(layer, x, w, arithmetic)
+    times = medians(calls)
+    names = [arithmetic.name for arithmetic in ARITHMETICS]
+    row = [f"{milliseconds(times[name])} ({times[name] / times['matmul']:.3g}x)" for name in names]
+    table(f"enclose_conv2d, {layer}", ["", *names], [["", *row]])
+
+
+def _enclosure(layer: Layer, x: Float64, w: Float64, arithmetic: reference.Arithmetic) -> Call:
+    """Return the call that encloses the layer's output, on numbers of the arithmetic."""
+    operands = arithmetic.output.round(x), arithmetic.output.round(w)
+    options: Any = {"padding": layer.padding, "arithmetic": arithmetic}
+    return lambda: reference.enclose_conv2d(*operands, **options)
 
 
 def contestants(layer: Layer) -> dict[str, Call]:

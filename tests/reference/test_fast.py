@@ -190,3 +190,26 @@ def test_integers_are_not_taken_to_be_exact() -> None:
     x, w = np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3))
     for fast in (TILE, PLANE):
         assert np.all(reference.enclose_conv2d(x, w, arithmetic=fast).rad > 0)
+
+
+def test_empty_batches_and_channels_have_no_error() -> None:
+    """Without images there is no element; without channels every output is 0, up to underflow."""
+    for fast in (TILE, PLANE):
+        for images, channels in ((0, 1), (2, 0)):
+            x, w = np.ones((images, 2 * channels, 4, 4)), np.ones((2, channels, 3, 3))
+            gy = np.ones((len(x), 2, 2, 2))
+            options: Any = {"groups": 2, "arithmetic": fast}
+            for ball in (
+                reference.enclose_conv2d(x, w, **options),
+                reference.enclose_conv2d_input(x.shape, w, gy, **options),
+                reference.enclose_conv2d_weight(x, w.shape, gy, **options),
+            ):
+                assert np.all(ball.rad <= FLOAT32.output.smallest_normal)
+
+
+def test_norms_of_tiny_planes_do_not_underflow() -> None:
+    """In float64 a plane of 2^-600 has a radius in proportion to it."""
+    x, w = np.full((1, 1, 4, 4), 2.0**-600), np.ones((1, 1, 3, 3))
+    fast = replace(reference.FLOAT64, algorithm="fast-plane")
+    tiny, usual = (reference.enclose_conv2d(a, w, arithmetic=fast).rad for a in (x, x * 2.0**600))
+    np.testing.assert_allclose(tiny * 2.0**600, usual, rtol=2.0**-40)
