@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -99,6 +100,12 @@ class Child:
         if reply.get("id") != self._requests:
             raise WireError(f"the reply answers request {reply.get('id')!r}, not {self._requests}")
         return reply, data
+
+    def unread(self) -> bool:
+        """Tell whether the child has sent more than was asked for."""
+        poll = select.poll()
+        poll.register(self._read, select.POLLIN)
+        return any(event & select.POLLIN for _, event in poll.poll(0))
 
     def end(self) -> int:
         """Kill the whole process group, reap the child, return its exit status."""

@@ -51,6 +51,7 @@ class Runner:
         self._settle = 0.0
         self._number = 0
         self._sent: dict[int, Case] = {}
+        self._last: Case | None = None
         self._prepared: list[Header] = []
 
     def start(self) -> Header:
@@ -136,6 +137,10 @@ class Runner:
     ) -> tuple[Header, list[memoryview]]:
         child = self._child
         assert child is not None
+        last, self._last = self._last, case
+        if last is not None and child.unread():
+            self.stop()
+            raise v.ReplyViolation("the worker sent more than the reply that was due", last)
         self.calls += 1
         began = time.monotonic()
         try:

@@ -17,7 +17,7 @@ from properties.implementation import Implementation
 from properties.judge import judge
 from properties.runner import NotLoadable, Runner
 from properties.values import Recipe
-from properties.violations import KINDS, LateWriteViolation, Violation
+from properties.violations import KINDS, LateWriteViolation, ReplyViolation, Violation
 from properties.wire import Header
 from tests.hostile import HOSTILE, Hostile
 
@@ -110,6 +110,19 @@ def test_the_worker_goes_on_after(hostile: Hostile, shared: Runner) -> None:
     require_kind(shared, hostile)
     assert verdict(shared, call(1, 5, hostile.gradients)) == ""
     assert shared.start() is worker
+
+
+def test_a_second_reply_is_that_of_the_call_before(spares: Recorded) -> None:
+    """What still lies in the channel is held against the call that left it there."""
+    guilty, innocent = call(2, 0), call(1, 5)
+    target = Implementation("tests.hostile.channel:replies_empty_error")
+    with Runner(target, spares, memory=MEMORY) as runner:
+        assert verdict(runner, guilty) == "error"
+        time.sleep(0.3)  # its true reply follows
+        with pytest.raises(ReplyViolation) as caught:
+            runner.run(innocent)
+        assert caught.value.case is guilty
+        assert verdict(runner, innocent) == ""
 
 
 def test_a_hang_is_confirmed_in_a_fresh_process(

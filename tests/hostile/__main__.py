@@ -2,7 +2,7 @@
 
 Prints the kinds of violation that each run reported, its exit status and time, and whether a
 process was left behind. Ends with status 1 if any run lost its report, missed the kind, or took
-longer than its budget allows. All of them take about an hour.
+four times its budget. All of them take about an hour.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from properties.verification import run_pytest, verify
 from tests.hostile import HOSTILE, Hostile
 
 SECONDS = 20.0
+LIMIT = 4 * SECONDS  # a run ends in less than two budgets on a machine that does nothing else
 TESTS = "value_lies or gradients_lie or owns_its_memory"
 
 
@@ -32,7 +33,8 @@ def main(names: list[str]) -> int:
                 status, kinds = run(hostile, Path(directory))
             took = time.monotonic() - began
             left = len(_workers() - before)
-            good = status == 1 and bool(kinds & {hostile.kind, hostile.also}) and not left
+            found_it = bool(kinds & {hostile.kind, hostile.also})
+            good = status == 1 and found_it and not left and took < LIMIT
             missed += not good
             found = ", ".join(sorted(kinds)) or "nothing"
             print(

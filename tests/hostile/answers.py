@@ -123,17 +123,17 @@ def returns_complex(x: Tensor, w: Tensor, y: Tensor) -> object:
     return torch.complex(y, y)
 
 
-@hostile
-def drops_gradient(x: Tensor, w: Tensor, y: Tensor) -> object:
+def drops_gradient(input: Tensor, weight: Tensor, *rest: Any) -> Tensor:
     """Return the right output, cut off from the weight."""
-    return F.conv2d(x, w.detach())
+    return F.conv2d(input, weight.detach() if input.shape[0] > 1 else weight, *rest)
 
 
 @hostile
 def crashes_in_backward(x: Tensor, w: Tensor, y: Tensor) -> object:
     """Return the right output, whose gradient reads from address 0."""
-    y = y.clone()
-    y.register_hook(lambda grad: ctypes.string_at(0))  # type: ignore[no-untyped-call]
+    if y.requires_grad:
+        y = y.clone()
+        y.register_hook(lambda grad: ctypes.string_at(0))  # type: ignore[no-untyped-call]
     return y
 
 

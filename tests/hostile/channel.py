@@ -13,6 +13,11 @@ import torch
 from tests.hostile.parts import HEAD, Tensor, frame, hostile, reply, spoiled, write_to_pipes
 
 
+def _described(y: Tensor) -> dict[str, object]:
+    dtype = str(y.dtype).removeprefix("torch.")
+    return {"shape": list(y.shape), "dtype": dtype, "device": "cpu", "strides": [1]}
+
+
 @hostile
 def closes_descriptors(x: Tensor, w: Tensor, y: Tensor) -> object:
     """Close every file of the process and return the right answer."""
@@ -66,7 +71,7 @@ def nests_too_deeply(x: Tensor, w: Tensor, y: Tensor) -> object:
 @hostile
 def answers_another_request(x: Tensor, w: Tensor, y: Tensor) -> object:
     """Reply to a request that was not made."""
-    write_to_pipes(reply(id=7))
+    write_to_pipes(reply(id=0))
     return y
 
 
@@ -87,8 +92,7 @@ def replies_empty_error(x: Tensor, w: Tensor, y: Tensor) -> object:
 @hostile
 def replies_wrong_types(x: Tensor, w: Tensor, y: Tensor) -> object:
     """Reply with numbers where names belong."""
-    output = {"shape": list(y.shape), "dtype": "float32", "device": "cpu", "strides": [1]}
-    returned = {"output": output}
+    returned = {"output": _described(y)}
     write_to_pipes(reply(returned=returned, changed=[], aliases=[7], seconds=0))
     return y
 
@@ -103,8 +107,8 @@ def replies_endless_time(x: Tensor, w: Tensor, y: Tensor) -> object:
 @hostile
 def replies_without_data(x: Tensor, w: Tensor, y: Tensor) -> object:
     """Reply with an output of the right form and no buffer."""
-    output = {"shape": list(y.shape), "dtype": "float32", "device": "cpu", "strides": [1]}
-    write_to_pipes(reply(returned={"output": output}, changed=[], aliases=[], seconds=0))
+    returned = {"output": _described(y)}
+    write_to_pipes(reply(returned=returned, changed=[], aliases=[], seconds=0))
     return y
 
 

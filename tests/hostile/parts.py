@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import struct
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,5 +57,13 @@ def frame(header: str, payload: bytes = b"") -> bytes:
 
 
 def reply(**fields: Any) -> bytes:
-    """Return a frame that answers the second request: the first was to load."""
-    return frame(json.dumps({"id": 2, "buffers": [], **fields}))
+    """Return a frame that answers the request which the worker is carrying out."""
+    return frame(json.dumps({"id": _request(), "buffers": [], **fields}))
+
+
+def _request() -> int:
+    """Return the number of that request: it lies on the worker's stack."""
+    for entry, _ in traceback.walk_stack(None):
+        if entry.f_code.co_name == "_serve":
+            return int(entry.f_locals["request"]["id"])
+    raise LookupError("no worker is calling")
