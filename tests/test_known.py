@@ -10,13 +10,22 @@ import pytest
 from properties import violations
 from properties.case import Case, Tensor
 from properties.domain import FACTORS
-from properties.known import STOCK, Avoidance, KnownDefect, activated, avoiding, stock_defects
+from properties.known import Avoidance, KnownDefect, activated, avoiding
 from properties.levels import levels
+from properties.stock import STOCK, stock_defects
 from properties.strategies import cases
 from properties.values import Recipe
 from tests.test_strategies import sample
 
-HERE = {"torch": "2.13.0+cpu", "device_name": "cpu", "onednn": "3.12.0"}
+HERE = {
+    "torch": "2.13.0+cpu",
+    "device_name": "cpu",
+    "cpu": "AVX512",
+    "onednn": "3.12.0",
+    "onednn.enabled": True,
+    "onednn.bfloat16": True,
+    "onednn.float16": False,
+}
 
 
 def call(width: int = 2, dtype: str = "float32") -> Case:
