@@ -1,4 +1,6 @@
-"""Known defects of stock builds: each with its proof, its region, and what becomes of it.
+"""What a known defect of a stock build is: its proof, its region, and what becomes of it.
+
+`properties.stock` records those of torch.
 
 A known defect never hides another one: inside its region every other kind of violation still
 fails. Crashes and hangs are stepped round by construction (`Avoidance`), because each costs a
@@ -91,88 +93,3 @@ def avoiding(assemble: Callable[[Avoidance], Case]) -> Case:
             avoid = avoid.joined(defect.avoid)
             case = assemble(avoid)
     return case
-
-
-def _ones(*shape: int, layout: str = "contiguous") -> dict[str, Any]:
-    """Return a tensor of ones as a case.json has it."""
-    ones = {"kind": "ones", "seed": 0, "exponent": 0}
-    return {"shape": list(shape), "layout": layout, "values": ones}
-
-
-STOCK: tuple[KnownDefect, ...] = (
-    KnownDefect(
-        id="pytorch-195394",
-        summary="SIGSEGV in oneDNN's channels_last float32 convolution with bias, when every "
-        "output column reads only padding and the dilation exceeds the width",
-        upstream="https://github.com/pytorch/pytorch/issues/195394",
-        affected={"torch": "2.13", "device_name": "cpu", "onednn": "3."},
-        region={
-            "dtype": ("float32",),
-            "bias": ("yes",),
-            "reads_as": ("channels_last",),
-            "work": ("several images or groups, or large",),
-            "groups": ("1", "2", "multiplier", "prime"),
-            "rows": ("read the input",),
-            "columns": ("read only padding",),
-            "width_vs_dilation": ("narrower",),
-            "stride_w": ("2 or more",),
-            "several_columns": ("yes",),
-        },
-        kind="crash",
-        case={
-            "input": _ones(1, 8, 8, 1, layout="channels_last"),
-            "weight": _ones(4, 2, 1, 1),
-            "bias": _ones(4),
-            "params": {
-                "stride": [1, 2],
-                "padding": [0, 1],
-                "dilation": [3, 3],
-                "groups": 4,
-                "padding_mode": "zeros",
-            },
-            "dtype": "float32",
-            "gradients": [],
-        },
-        avoid=Avoidance(min_width=3),
-    ),
-    KnownDefect(
-        id="onednn-one-column",
-        summary="wrong values and reads of unwritten memory in oneDNN's channels_last float32 "
-        "convolution of one input channel, when the output is one column and only the columns "
-        "are strided (AVX-512 kernels)",
-        upstream="",
-        affected={"torch": "2.13", "device_name": "cpu", "onednn": "3.", "cpu": "AVX512"},
-        region={
-            "dtype": ("float32",),
-            "reads_as": ("channels_last",),
-            "work": ("several images or groups, or large",),
-            "in_channels": ("1",),
-            "several_columns": ("no",),
-            "several_rows": ("yes",),
-            "kernel_w": ("2 or more",),
-            "stride_h": ("1",),
-            "stride_w": ("2 or more",),
-            "dilation_w": ("1",),
-        },
-        kind="value",
-        shows_as=("relation", "nondeterminism", "training"),
-        case={
-            "input": _ones(2, 1, 8, 5, layout="channels_last"),
-            "weight": _ones(16, 1, 3, 3),
-            "params": {
-                "stride": [1, 4],
-                "padding": [0, 0],
-                "dilation": [1, 1],
-                "groups": 1,
-                "padding_mode": "zeros",
-            },
-            "dtype": "float32",
-            "gradients": [],
-        },
-    ),
-)
-
-
-def stock_defects(facts: Mapping[str, Any]) -> tuple[KnownDefect, ...]:
-    """Return the known defects of torch's own convolution that this build has."""
-    return tuple(defect for defect in STOCK if defect.affects(facts))

@@ -30,6 +30,7 @@ from properties.profiles import DEFAULT, PROFILES, Profile, prepare
 from properties.rows import Rows, load
 from properties.runner import NotLoadable, Runner
 from properties.search import BudgetSpent, Search
+from properties.stock import stock_defects
 from properties.subject import Subject
 from properties.violations import Violation
 
@@ -134,7 +135,7 @@ class Session:
             facts = runner.start()
             domain = inherent(self.domain, target, runner.form)
             target = target.on(facts) if self.rows is None else replace(target, rows=self.rows)
-            defects = known.stock_defects(facts) if target.is_stock else ()
+            defects = stock_defects(facts) if target.is_stock else ()
             self.subjects[key] = Subject(target, runner, domain, defects)
         return self.subjects[key]
 

@@ -17,6 +17,7 @@ from properties.profiles import DEFAULT, PROFILES, prepare
 from properties.rows import builtin
 from properties.runner import Runner
 from properties.search import Search
+from properties.stock import stock_defects
 from properties.subject import Subject
 from properties.violations import Violation
 
@@ -67,7 +68,7 @@ def subject_of(
     facts = runner.start()
     implementation = replace(implementation, rows=builtin(device, facts))
     domain = inherent(domain or Domain(), implementation, runner.form)
-    return Subject(implementation, runner, domain, known.stock_defects(facts))
+    return Subject(implementation, runner, domain, stock_defects(facts))
 
 
 def killed_by(subject: Subject, test: Any) -> Violation | None:

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from properties.case import Case
 from properties.child import Spares
 from properties.domain import FACTORS
-from properties.known import STOCK, KnownDefect
+from properties.known import KnownDefect
+from properties.stock import STOCK
 from properties.strategies import cases
 from properties.violations import Violation
 from tests.killing import subject_of
@@ -47,9 +48,8 @@ def main(arguments: list[str]) -> int:
 
 def inside(defect: KnownDefect, wanted: int) -> list[Case]:
     """Return up to `wanted` different calls that the defect covers."""
-    only: dict[str, Any] = {
-        factor: allowed for factor, allowed in defect.region.items() if factor in FACTORS
-    }
+    only: dict[str, Any] = {"passes": ("forward",)}
+    only |= {factor: allowed for factor, allowed in defect.region.items() if factor in FACTORS}
     found: dict[str, Case] = {}
 
     def keep(case: Case) -> None:
@@ -64,7 +64,7 @@ def inside(defect: KnownDefect, wanted: int) -> list[Case]:
                 deadline=None,
                 phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),
-            )(given(cases(passes=("forward",), **only))(keep))
+            )(given(cases(**only))(keep))
             seed(number)(run)()
     return list(found.values())
 

@@ -10,13 +10,22 @@ import pytest
 from properties import violations
 from properties.case import Case, Tensor
 from properties.domain import FACTORS
-from properties.known import STOCK, Avoidance, KnownDefect, activated, avoiding, stock_defects
+from properties.known import Avoidance, KnownDefect, activated, avoiding
 from properties.levels import levels
+from properties.stock import STOCK, stock_defects
 from properties.strategies import cases
 from properties.values import Recipe
 from tests.test_strategies import sample
 
-HERE = {"torch": "2.13.0+cpu", "device_name": "cpu", "onednn": "3.12.0"}
+HERE = {
+    "torch": "2.13.0+cpu",
+    "device_name": "cpu",
+    "cpu": "AVX512",
+    "onednn": "3.12.0",
+    "onednn.enabled": True,
+    "onednn.bfloat16": True,
+    "onednn.float16": False,
+}
 
 
 def call(width: int = 2, dtype: str = "float32") -> Case:
@@ -144,10 +153,17 @@ def test_stock_defects_are_those_of_the_build() -> None:
     assert stock_defects({**HERE, "device_name": "NVIDIA H100"}) == ()
 
 
+def test_without_onednn_its_defects_are_gone() -> None:
+    """What oneDNN gets wrong is no excuse where torch does not ask it: off, or for this dtype."""
+    off = {name: False for name in HERE if name.startswith("onednn.")}
+    assert stock_defects({**HERE, **off}) == ()
+    half = {defect.region["dtype"] for defect in stock_defects({**HERE, "onednn.bfloat16": False})}
+    assert half == {("float32", "complex64")}
+
+
 def test_known_crashes_are_stepped_round() -> None:
     """With the stock defects active no draw lies in a crash region; without, some draw does."""
     only: dict[str, Any] = {
-        "dtype": ("float32",),
         "bias": ("yes",),
         "dilation": ("3",),
         "stride": ("2",),
@@ -156,9 +172,10 @@ def test_known_crashes_are_stepped_round() -> None:
         "padding_mode": ("zeros",),
     }
     crashes = [defect for defect in STOCK if defect.kind in ("crash", "hang")]
-    free, _ = sample(cases(**only), 300)
-    with activated(STOCK):
-        stepped, _ = sample(cases(**only), 300)
-    for defect in crashes:
-        assert any(defect.covers(case) for case in free)
-        assert not any(defect.covers(case) for case in stepped)
+    for dtypes in {defect.region["dtype"] for defect in crashes}:
+        free, _ = sample(cases(dtype=dtypes, **only), 300)
+        with activated(STOCK):
+            stepped, _ = sample(cases(dtype=dtypes, **only), 300)
+        for defect in crashes:
+            assert any(map(defect.covers, free)) == (defect.region["dtype"] == dtypes)
+            assert not any(map(defect.covers, stepped))

@@ -14,6 +14,7 @@ from properties.observation import Observation
 from properties.profiles import PROFILES, prepare
 from properties.runner import Runner
 from properties.search import Search
+from properties.stock import stock_defects
 from properties.subject import Subject
 from properties.test_value import test_value_lies_in_its_enclosure as the_property
 from tests.benchmarks.timing import table
@@ -48,7 +49,7 @@ def run() -> None:
     implementation = Implementation("F.conv2d")
     runner = TimedRunner(implementation)
     with runner:
-        defects = known.stock_defects(runner.start())
+        defects = stock_defects(runner.start())
         domain = Domain().within(padding_mode=("zeros",))
         subject = Subject(implementation, runner, domain, defects)
         search = subject.search = Search()

@@ -1,0 +1,217 @@
+"""The known defects of torch's own convolution: which builds, which calls, one call as proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from properties.known import Avoidance, KnownDefect
+
+
+def _ones(*shape: int, layout: str = "contiguous") -> dict[str, Any]:
+    """Return a tensor of ones as a case.json has it."""
+    ones = {"kind": "ones", "seed": 0, "exponent": 0}
+    return {"shape": list(shape), "layout": layout, "values": ones}
+
+
+def _call(
+    dtype: str,
+    image: dict[str, Any],
+    weight: dict[str, Any],
+    bias: dict[str, Any] | None = None,
+    *,
+    gradients: tuple[str, ...] = (),
+    grad_output: dict[str, Any] | None = None,
+    **params: Any,
+) -> dict[str, Any]:
+    """Return a call as a case.json has it."""
+    plain = {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1]}
+    return {
+        "input": image,
+        "weight": weight,
+        "bias": bias,
+        "grad_output": grad_output,
+        "params": {**plain, "groups": 1, "padding_mode": "zeros", **params},
+        "dtype": dtype,
+        "gradients": list(gradients),
+    }
+
+
+# oneDNN's forward kernels of small matrix products, where a whole row of outputs is padding: what
+# finishes a row (adding the bias, rounding to the stored dtype) runs on an address never set.
+_EMPTY_ROWS: dict[str, tuple[str, ...]] = {
+    "rows": ("read the input",),
+    "columns": ("read only padding",),
+    "width_vs_dilation": ("narrower",),
+    "stride_w": ("2 or more",),
+    "several_columns": ("yes",),
+}
+_UPSTREAM = "https://github.com/pytorch/pytorch/issues/195394"
+_LARGE = ("several images or groups, or large",)
+
+# Torch asks oneDNN for every bfloat16 and float16 convolution, for float32 only if it looks large.
+# A complex convolution is computed as three real ones, of its parts and of their sum.
+_ONE_COLUMN: dict[str, tuple[str, ...]] = {
+    "reads_as": ("channels_last",),
+    "in_channels": ("1",),
+    "several_columns": ("no",),
+    "several_rows": ("yes",),
+    "kernel_w": ("2 or more",),
+    "stride_h": ("1",),
+    "stride_w": ("2 or more",),
+    "dilation_w": ("1",),
+}
+
+STOCK: tuple[KnownDefect, ...] = (
+    KnownDefect(
+        id="pytorch-195394",
+        summary="SIGSEGV in oneDNN's channels_last float32 convolution with bias, when every "
+        "output column reads only padding and the dilation exceeds the width",
+        upstream=_UPSTREAM,
+        affected={"torch": "2.13", "device_name": "cpu", "onednn.enabled": "True"},
+        region={
+            "dtype": ("float32", "complex64"),
+            "bias": ("yes",),
+            "reads_as": ("channels_last",),
+            "work": _LARGE,
+            "groups": ("1", "2", "multiplier", "prime"),
+            **_EMPTY_ROWS,
+        },
+        kind="crash",
+        case=_call(
+            "float32",
+            _ones(1, 8, 8, 1, layout="channels_last"),
+            _ones(4, 2, 1, 1),
+            _ones(4),
+            stride=[1, 2],
+            padding=[0, 1],
+            dilation=[3, 3],
+            groups=4,
+        ),
+        avoid=Avoidance(min_width=3),
+    ),
+    KnownDefect(
+        id="pytorch-195394-bfloat16",
+        summary="the same crash in bfloat16, where it needs neither a bias nor a large call",
+        upstream=_UPSTREAM,
+        affected={"torch": "2.13", "device_name": "cpu", "onednn.bfloat16": "True"},
+        region={
+            "dtype": ("bfloat16",),
+            "reads_as": ("channels_last",),
+            "groups": ("1", "2", "multiplier", "prime"),
+            **_EMPTY_ROWS,
+        },
+        kind="crash",
+        case=_call(
+            "bfloat16",
+            _ones(1, 2, 1, 1, layout="channels_last"),
+            _ones(1, 2, 1, 1),
+            stride=[1, 2],
+            padding=[0, 1],
+            dilation=[1, 2],
+        ),
+        avoid=Avoidance(min_width=3),
+    ),
+    KnownDefect(
+        id="pytorch-195394-float16",
+        summary="the same crash in float16, in every memory layout and with any number of groups",
+        upstream=_UPSTREAM,
+        affected={"torch": "2.13", "device_name": "cpu", "onednn.float16": "True"},
+        region={"dtype": ("float16",), **_EMPTY_ROWS},
+        kind="crash",
+        case=_call(
+            "float16",
+            _ones(1, 1, 1, 1),
+            _ones(1, 1, 1, 1),
+            stride=[1, 2],
+            padding=[0, 1],
+            dilation=[1, 2],
+        ),
+        avoid=Avoidance(min_width=3),
+    ),
+    KnownDefect(
+        id="onednn-one-column",
+        summary="wrong values and reads of unwritten memory in oneDNN's channels_last float32 "
+        "convolution of one input channel, when the output is one column and only the columns "
+        "are strided (AVX-512 kernels)",
+        upstream="",
+        affected={
+            "torch": "2.13",
+            "device_name": "cpu",
+            "onednn.enabled": "True",
+            "cpu": "AVX512",
+        },
+        region={"dtype": ("float32", "complex64"), "work": _LARGE, **_ONE_COLUMN},
+        kind="value",
+        shows_as=("relation", "nondeterminism", "training"),
+        case=_call(
+            "float32",
+            _ones(2, 1, 8, 5, layout="channels_last"),
+            _ones(16, 1, 3, 3),
+            stride=[1, 4],
+        ),
+    ),
+    KnownDefect(
+        id="onednn-one-column-bfloat16",
+        summary="the same wrong values in bfloat16, where the call need not be large",
+        upstream="",
+        affected={
+            "torch": "2.13",
+            "device_name": "cpu",
+            "onednn.bfloat16": "True",
+            "cpu": "AVX512",
+        },
+        region={"dtype": ("bfloat16",), **_ONE_COLUMN},
+        kind="value",
+        shows_as=("relation", "nondeterminism", "training"),
+        case=_call(
+            "bfloat16",
+            _ones(1, 1, 8, 5, layout="channels_last"),
+            _ones(16, 1, 3, 3),
+            stride=[1, 4],
+        ),
+    ),
+    KnownDefect(
+        id="onednn-dilated-rows",
+        summary="wrong gradients of the weight in oneDNN's channels_last bfloat16 convolution, if "
+        "rows are dilated, a group's last block of 16 input channels is not full and the output "
+        "is wider than 28 columns: rows are read too far on, also past the end of the buffer "
+        "(AVX-512 kernels)",
+        upstream="",
+        affected={
+            "torch": "2.13",
+            "device_name": "cpu",
+            "onednn.bfloat16": "True",
+            "cpu": "AVX512",
+        },
+        region={
+            "dtype": ("bfloat16",),
+            "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
+            "reads_as": ("channels_last",),
+            "dilation_h": ("2 or more",),
+            "stride_h": ("1",),
+            "width_steps": ("strided or dilated",),
+            "channel_blocks": ("last one partial",),
+            "output_columns": ("29 or more",),
+            "row_reads": ("several",),
+            "dilated_kernel": ("inside",),
+        },
+        kind="value",
+        # The further past the end, the likelier: 64 rows of an 8x1 kernel dilated by 3 crash.
+        shows_as=("relation", "nondeterminism", "crash"),
+        case=_call(
+            "bfloat16",
+            _ones(1, 2, 2, 29, layout="channels_last"),
+            _ones(2, 1, 1, 1),
+            gradients=("weight",),
+            grad_output=_ones(1, 2, 2, 29),
+            dilation=[2, 1],
+            groups=2,
+        ),
+    ),
+)
+
+
+def stock_defects(facts: Mapping[str, Any]) -> tuple[KnownDefect, ...]:
+    """Return the known defects of torch's own convolution that this build has."""
+    return tuple(defect for defect in STOCK if defect.affects(facts))

@@ -1,0 +1,103 @@
+"""The levels of factors: the ones that the regions of known defects turn on, at their edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from properties.case import Case, Tensor
+from properties.levels import levels
+from properties.values import Recipe
+from reference import Conv2dParams
+
+
+def level(
+    factor: str, image: tuple[int, int], weight: tuple[int, ...], groups: int = 1, **params: Any
+) -> str:
+    """Return the level of a call on an image of this height and width."""
+    ones = Recipe("ones")
+    shape = (1, groups * weight[1], *image)
+    case = Case(Tensor(shape, ones), Tensor(weight, ones), params=Conv2dParams(**params))
+    return levels(case.replace(groups=groups))[factor]
+
+
+@pytest.mark.parametrize(
+    ("shared", "groups", "kernel", "found"),
+    [
+        (16, 1, 3, "full"),
+        (32, 2, 1, "full"),
+        (15, 1, 3, "none"),
+        (17, 1, 3, "last one partial"),
+        (17, 1, 1, "none"),
+        (17, 2, 1, "last one partial"),
+        (1, 2, 3, "last one partial"),
+    ],
+)
+def test_blocks_of_channels(shared: int, groups: int, kernel: int, found: str) -> None:
+    """Channels of a group come in blocks of 16; the first layer and 1x1 kernels know none."""
+    weight = (groups, shared, kernel, kernel)
+    assert level("channel_blocks", (3, 3), weight, groups) == found
+
+
+@pytest.mark.parametrize(("width", "found"), [(30, "28 or fewer"), (31, "29 or more")])
+def test_output_columns_count_the_output(width: int, found: str) -> None:
+    """The width of the output decides, not that of the input."""
+    assert level("output_columns", (1, width), (1, 1, 1, 3)) == found
+
+
+@pytest.mark.parametrize(
+    ("dilation", "height", "row"), [((2, 1), "2 or more", "1"), ((1, 3), "1", "2 or more")]
+)
+def test_dilation_is_told_by_axis(dilation: tuple[int, int], height: str, row: str) -> None:
+    """Rows and columns are not mixed up."""
+    assert level("dilation_h", (5, 5), (1, 1, 2, 2), dilation=dilation) == height
+    assert level("dilation_w", (5, 5), (1, 1, 2, 2), dilation=dilation) == row
+
+
+@pytest.mark.parametrize(
+    ("stride", "dilation", "found"),
+    [
+        ((1, 2), (1, 2), "strided and dilated"),
+        ((1, 2), (2, 1), "strided or dilated"),
+        ((2, 1), (1, 2), "strided or dilated"),
+    ],
+)
+def test_width_steps_look_at_columns(
+    stride: tuple[int, int], dilation: tuple[int, int], found: str
+) -> None:
+    """Only a stride and a dilation of the same axis, the columns, go together."""
+    assert level("width_steps", (5, 5), (1, 1, 2, 2), stride=stride, dilation=dilation) == found
+
+
+@pytest.mark.parametrize(
+    ("height", "kernel", "found"), [(1, 1, "one"), (2, 1, "several"), (2, 2, "several")]
+)
+def test_row_reads(height: int, kernel: int, found: str) -> None:
+    """One output row of a kernel of one row reads one row; more of either read several."""
+    assert level("row_reads", (height, 3), (1, 1, kernel, 1)) == found
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel", "params", "found"),
+    [
+        ((3, 3), (2, 2), {"dilation": (2, 2)}, "inside"),
+        ((2, 3), (2, 2), {"dilation": (2, 2), "padding": (1, 0)}, "outside"),
+        ((3, 3), (2, 2), {"dilation": (2, 2), "padding": (1, 2)}, "inside"),
+        ((3, 3), (2, 2), {"dilation": (2, 2), "padding": (2, 2)}, "outside"),
+        ((3, 3), (2, 2), {"dilation": (2, 2), "padding": (1, 3)}, "outside"),
+        ((3, 3), (3, 3), {"dilation": (2, 2), "padding": "same"}, "outside"),
+        ((1, 9), (2, 2), {"padding": "same"}, "inside"),
+        ((3, 20), (1, 15), {}, "outside"),
+        ((3, 3), (3, 3), {"padding": (2, 2)}, "outside"),
+        ((3, 3), (3, 3), {"padding": (2, 2), "padding_mode": "reflect"}, "inside"),
+    ],
+)
+def test_dilated_kernel(
+    image: tuple[int, int], kernel: tuple[int, int], params: dict[str, Any], found: str
+) -> None:
+    """The kernel fits in the height; padding hides at most half of its rows, never all columns.
+
+    Where torch pads the input itself, that counts as input.
+    """
+    assert level("dilated_kernel", image, (1, 1, *kernel), **params) == found
