@@ -209,6 +209,15 @@ STOCK: tuple[KnownDefect, ...] = (
             groups=2,
         ),
     ),
+    KnownDefect(
+        id="torch-dilated-integers",
+        summary="integers of fewer than 64 bits have no dilated convolution: NotImplementedError",
+        upstream="",
+        affected={"device_name": "cpu"},
+        region={"dtype": ("int8", "uint8", "int16", "int32"), "dilation": ("2", "3", "unequal")},
+        kind="declined",
+        case=_call("int8", _ones(1, 1, 1, 1), _ones(1, 1, 1, 1), dilation=[2, 2]),
+    ),
 )
 
 

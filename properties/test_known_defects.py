@@ -14,10 +14,13 @@ def test_known_defects_are_as_recorded(conv2d: Subject) -> None:
     A violation of another kind than the recorded one is a new defect and fails.
     """
     for defect in conv2d.defects:
+        case = Case.from_json(defect.case)
+        if case.dtype not in conv2d.domain.options("dtype"):
+            continue
         conv2d.runner.fresh()
         conv2d.search.cases += 1
         try:
-            recheck(conv2d, Case.from_json(defect.case), {"kind": "call"})
+            recheck(conv2d, case, {"kind": "call"})
         except Violation as violation:
             if violation.kind != defect.kind:
                 raise
