@@ -22,7 +22,6 @@ from reference import Conv2dParams, Format
 
 Run = Callable[[Case], Observation]
 GRADIENTS = ("input", "weight", "bias")
-EXTENT = 8  # output rows and columns: the 64 addends of one plane hold any list of float64's bits
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,11 @@ class Setting:
     batch: int
     channels: int
     layout: str = "contiguous"
+
+    @property
+    def extent(self) -> int:
+        """Output rows and columns: the 64 addends of one image hold any list of float64's bits."""
+        return 8 if self.batch == 1 else 6
 
     def __str__(self) -> str:
         size = f"{self.kernel}x{self.kernel}, batch {self.batch}, channels {self.channels}"
@@ -118,7 +122,7 @@ class Dot:
         s = self.setting
         if self.result in ("output", "input"):
             return {"channel": (s.channels, s.kernel**2), "tap": (s.kernel**2, 1)}
-        return {"image": (s.batch, EXTENT**2), "pixel": (EXTENT**2, 1)}
+        return {"image": (s.batch, s.extent**2), "pixel": (s.extent**2, 1)}
 
     @property
     def size(self) -> int:
@@ -157,21 +161,22 @@ class Dot:
 
     def _placed(self, left: Exact, right: Exact) -> dict[str, Exact]:
         """Return the operands: zeros, except for the factors of the elements that `_read` reads."""
-        n, c, k = self.setting.batch, self.setting.channels, self.setting.kernel
+        s = self.setting
+        n, c, k, e = s.batch, s.channels, s.kernel, s.extent
         kind = np.result_type(left, right)
-        x = np.zeros((n, c, EXTENT + k - 1, EXTENT + k - 1), kind)
-        w, g = np.zeros((c, c, k, k), kind), np.zeros((n, c, EXTENT, EXTENT), kind)
+        x = np.zeros((n, c, e + k - 1, e + k - 1), kind)
+        w, g = np.zeros((c, c, k, k), kind), np.zeros((n, c, e, e), kind)
         if self.result == "output":
             x[0, :, :k, :k] = left.reshape(c, k, k)
             w[:] = right.reshape(c, c, k, k)
         elif self.result == "input":
-            # Tap (a, b) carries g[e - a, e - b] to input pixel (e, e), e the last output row.
-            g[0, :, EXTENT - k :, EXTENT - k :] = left.reshape(c, k, k)[:, ::-1, ::-1]
+            # Tap (a, b) carries g[i - a, i - b] to input pixel (i, i), i the last output row.
+            g[0, :, e - k :, e - k :] = left.reshape(c, k, k)[:, ::-1, ::-1]
             w[:] = right.reshape(c, c, k, k).swapaxes(0, 1)
         else:
-            middle = slice(k // 2, k // 2 + EXTENT)
-            x[:, 0, middle, middle] = left.reshape(n, EXTENT, EXTENT)
-            g[:] = right.reshape(c, n, EXTENT, EXTENT).swapaxes(0, 1)
+            middle = slice(k // 2, k // 2 + e)
+            x[:, 0, middle, middle] = left.reshape(n, e, e)
+            g[:] = right.reshape(c, n, e, e).swapaxes(0, 1)
         return {"input": x, "weight": w, "grad_output": g}
 
     def _read(self, observation: Observation) -> Exact:
@@ -179,5 +184,6 @@ class Dot:
         if self.result == "output":
             return values[0, :, 0, 0]
         if self.result == "input":
-            return values[0, :, EXTENT - 1, EXTENT - 1]
+            last = self.setting.extent - 1
+            return values[0, :, last, last]
         return values[:, 0, middle, middle] if self.result == "weight" else values

@@ -17,11 +17,12 @@ from properties.dtypes import FLOATING
 from properties.implementation import Implementation
 from properties.rows import RESULTS
 from properties.runner import Runner
-from properties.traits import TRAITS, Trait
+from properties.traits import TRAITS, Trait, transforms
 from properties.violations import DeclinedViolation, Violation
 
 SCHEMA = 1
 LOOSER, OTHER = "!", "~"
+FAILED = "failed: "
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Fingerprint:
     @property
     def looser(self) -> list[tuple[str, str, str]]:
         """The traits looser than declared, as dtype, result and trait."""
-        return [place for *place, cell in self._cells() if cell.mark == LOOSER]  # type: ignore[misc]
+        return [(d, r, trait) for d, r, trait, cell in self._cells() if cell.mark == LOOSER]
 
     def _cells(self) -> Iterator[tuple[str, str, str, Cell]]:
         for dtype, results in self.rows.items():
@@ -101,39 +102,45 @@ def fingerprint(
     runner: Runner,
     dtypes: Sequence[str] = FLOATING,
     traits: Sequence[Trait] = TRAITS,
+    results: Sequence[str] = RESULTS,
 ) -> Fingerprint:
-    """Measure the traits of every result in every dtype that the implementation takes."""
+    """Measure the traits of the results in every dtype that the implementation takes."""
     facts = runner.start()
     implementation = implementation.on(facts)
-    rows = {dtype: _rows(implementation, Remembered(runner.run), dtype, traits) for dtype in dtypes}
+    rows: dict[str, dict[str, Row]] = {dtype: {} for dtype in dtypes}
+    for dtype in dtypes:
+        run = Remembered(runner.run)
+        refused = {result: _refusal(run, dtype, result) for result in results}
+        taken = [result for result, reason in refused.items() if reason is None]
+        found = _measure(run, dtype, taken, traits)
+        for result, reason in refused.items():
+            rows[dtype][result] = reason or {
+                trait.name: _cell(implementation, dtype, result, trait, found[result, trait.name])
+                for trait in traits
+                if found[result, trait.name]
+            }
     return Fingerprint(implementation, facts, rows)
 
 
-def _rows(
-    implementation: Implementation, run: Remembered, dtype: str, traits: Sequence[Trait]
-) -> dict[str, Row]:
-    """Return the rows of one dtype, by result."""
-    refused = {result: _refusal(run, dtype, result) for result in RESULTS}
-    taken = [result for result in RESULTS if refused[result] is None]
-    found: dict[str, dict[str, dict[Setting, str]]] = {
-        result: {trait.name: {} for trait in traits} for result in taken
-    }
+Found = dict[tuple[str, str], dict[Setting, str]]
+
+
+def _measure(run: Remembered, dtype: str, results: Sequence[str], traits: Sequence[Trait]) -> Found:
+    """Return the values by result and trait, in each setting where there is one."""
+    found: Found = {(result, trait.name): {} for result in results for trait in traits}
     # Setting by setting: calls of one are shared by its probes, and forgotten after it.
     for setting in dict.fromkeys(setting for trait in traits for setting in trait.settings):
         run.forget()
-        for trait in (trait for trait in traits if setting in trait.settings):
-            for result in taken:
-                value = _measured(trait, Dot(run, dtype, result, setting))
+        for result in results:
+            dot, transformed = Dot(run, dtype, result, setting), False
+            for trait in traits:
+                if setting not in trait.settings or (trait.direct and transformed):
+                    continue
+                value = _measured(trait, dot)
                 if value is not None:
-                    found[result][trait.name][setting] = value
-    rows: dict[str, Row] = {}
-    for result in RESULTS:
-        rows[result] = refused[result] or {
-            trait.name: _cell(implementation, dtype, result, trait, found[result][trait.name])
-            for trait in traits
-            if found[result][trait.name]
-        }
-    return rows
+                    found[result, trait.name][setting] = value
+                    transformed |= transforms(value)
+    return found
 
 
 def _refusal(run: Remembered, dtype: str, result: str) -> str | None:
@@ -160,9 +167,6 @@ def _measured(trait: Trait, dot: Dot) -> str | None:
     except Violation as violation:
         return f"{FAILED}{violation.kind}, {violation.title}"
     return None if raw is None else trait.read(raw, dot.format)
-
-
-FAILED = "failed: "
 
 
 def _cell(
@@ -204,7 +208,7 @@ def _block(dtype: str, results: Mapping[str, Row]) -> str:
     rows = {result: row for result, row in results.items() if not isinstance(row, str)}
     refused = [f"{dtype} {result} {row}" for result, row in results.items() if isinstance(row, str)]
     if not rows:
-        return f"{dtype}  {results['output']}"
+        return "\n".join(refused)
     names = dict.fromkeys(name for row in rows.values() for name in row)
     head = [dtype, *(r if r == "output" else f"grad {r}" for r in rows)]
     table = [head, *([n, *(str(row.get(n, "")) for row in rows.values())] for n in names)]

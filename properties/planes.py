@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 import reference
 from properties.case import Case
-from properties.dots import EXTENT, GRADIENTS, Dot, Setting
+from properties.dots import GRADIENTS, Dot, Setting
 from properties.dtypes import DTYPES, Exact
 from properties.values import Recipe
 
@@ -98,9 +98,9 @@ def _tile(reached: Mask) -> int:
 
 def _random(s: Setting, dtype: str, kind: str = "normal") -> dict[str, Exact]:
     """Return dense operands of the shapes that a `Dot` has."""
-    c, k, side = s.channels, s.kernel, EXTENT + s.kernel - 1
+    c, k, side = s.channels, s.kernel, s.extent + s.kernel - 1
     shapes = {"input": (s.batch, c, side, side), "weight": (c, c, k, k)}
-    shapes["grad_output"] = (s.batch, c, EXTENT, EXTENT)
+    shapes["grad_output"] = (s.batch, c, s.extent, s.extent)
     seeds = {name: 2 * i for i, name in enumerate(shapes)}
     found: dict[str, Any] = {k: Recipe(kind, seeds[k]).expand(v) for k, v in shapes.items()}
     if DTYPES[dtype].kind == "complex":
@@ -196,7 +196,7 @@ def padding_times_infinity(dot: Dot) -> str | None:
     if dot.result == "bias" or s.kernel == 1:
         return None
     operands = {k: np.ones(v.shape) for k, v in _random(s, "float32").items()}
-    side = EXTENT + s.kernel - 1 + 2 * (s.kernel // 2) - s.kernel + 1
+    side = s.extent + 2 * (s.kernel // 2)
     operands["grad_output"] = np.ones((s.batch, s.channels, side, side))
     operands["grad_output" if dot.result == "weight" else "weight"][0, 0, 0, 0] = np.inf
     got = _array(dot, operands, s.kernel // 2)

@@ -13,7 +13,8 @@ import numpy as np
 from properties.dots import Dot
 from properties.dtypes import DTYPES, Exact
 
-WIDEST = 60  # bits: wider than float64, narrower than the exponents of bfloat16 and float32
+WIDEST = 60  # bits: wider than float64
+LOWEST = -14  # exponent of the smallest normal number of float16, dtype or accumulator
 Triple = tuple[int, int, int]
 
 
@@ -64,9 +65,8 @@ def triples(count: int) -> Iterator[Triple]:
 
 def _width(dot: Dot, places: list[int]) -> int:
     """Return the least k at which the 1 is lost; -b is the bias where `places` has none for it."""
-    lowest = max(dot.format.min_exponent, -WIDEST // 2)
-    steps = np.arange(1, min(WIDEST, dot.format.max_exponent - 1 - lowest) + 1)
-    small, big = 2.0**lowest, 1.5 * np.exp2(lowest + steps)
+    steps = np.arange(1, min(WIDEST, dot.format.max_exponent - 1 - LOWEST) + 1)
+    small, big = 2.0**LOWEST, 1.5 * np.exp2(LOWEST + steps)
     right = np.zeros((len(steps), dot.size))
     right[:, places[0]], right[:, places[1]] = big, small
     if len(places) == 2:
@@ -110,18 +110,18 @@ def subnormals(dot: Dot) -> list[str]:
     """Return which subnormals are not kept: those of "operands", of "results".
 
     Subnormal factors are scaled into the normal range; of results one is a product of normal
-    numbers, one a difference.
+    numbers, one a difference. All are powers of two, which operands of fewer bits hold too.
     """
-    f, two = dot.format, len(dot.factors) == 2
-    scale, low = 2.0**f.precision, f.min_exponent // 2
-    products = [(f.eta, scale), (scale, f.eta), (2.0**low, 2.0 ** (f.min_exponent - 2 - low))]
-    products = products if two else [(1.0, f.eta)]
+    f, normal = dot.format, dot.format.smallest_normal
+    half, scale, low = normal / 2, 2.0**8, f.min_exponent // 2
+    products = [(half, scale), (scale, half), (2.0**low, 2.0 ** (f.min_exponent - 1 - low))]
+    products = products if len(dot.factors) == 2 else [(1.0, half)]
     count = len(products)
     left, right = np.ones(dot.size), np.zeros((count + 1, dot.size))
     for slot, (a, b) in enumerate(products):
         left[slot], right[slot, slot] = a, b
-    right[count, count : count + 2] = 1.5 * f.smallest_normal, -f.smallest_normal
-    expected = [*(a * b for a, b in products), f.smallest_normal / 2]
+    right[count, count : count + 2] = 1.5 * normal, -normal
+    expected = [*(a * b for a, b in products), half]
     kept = dot(left, right) == expected
     lost = {"operands": kept[: len(dot.factors)], "results": kept[len(dot.factors) :]}
     return [name for name, which in lost.items() if not which.all()]

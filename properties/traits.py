@@ -49,7 +49,8 @@ class Trait:
 
     `read` turns what the probe returned into the value, given the format of the result; `declared`
     gives the value of a row, `allows` whether a row admits a measured value. A trait that rows do
-    not speak of has neither.
+    not speak of has neither. One that is `direct` is not asked where the products of the definition
+    are not what is summed: of transformed tiles its probe would tell nothing.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Trait:
     declared: Callable[[Arithmetic], str] | None = None
     allows: Callable[[Arithmetic, str], bool] | None = None
     settings: tuple[Setting, ...] = SETTINGS
+    direct: bool = True
 
 
 def _plain(raw: Any, _: Format) -> str:
@@ -127,9 +129,13 @@ def _class(text: str) -> int:
     """Return the place in ALGORITHMS of what infection tells; beyond them what no class does."""
     if text in ALGORITHMS:
         return ALGORITHMS.index(text)
-    if text.startswith("tile") or text == "beside":
-        return 1
-    return 2 if text in ("plane", "spread") else 3
+    classes = {"beside": 1, "plane": 2, "spread": 2}
+    return 1 if text.startswith("tile") else classes.get(text, 3)
+
+
+def transforms(text: str) -> bool:
+    """Tell whether infection found transformed tiles or planes."""
+    return text.startswith("tile") or text == "plane"
 
 
 def _tile_rank(text: str) -> float:
@@ -138,6 +144,16 @@ def _tile_rank(text: str) -> float:
 
 
 TRAITS = (
+    Trait(
+        "algorithm",
+        planes.infection,
+        _plain,
+        _tile_rank,
+        lambda row: row.algorithm,
+        lambda row, text: _class(text) <= ALGORITHMS.index(row.algorithm),
+        GRID,
+        direct=False,
+    ),
     Trait(
         "operand bits",
         probes.operand_bits,
@@ -179,26 +195,18 @@ TRAITS = (
         lambda row, text: row.flushes or text == "kept",
     ),
     Trait(
-        "algorithm",
-        planes.infection,
-        _plain,
-        _tile_rank,
-        lambda row: row.algorithm,
-        lambda row, text: _class(text) <= ALGORITHMS.index(row.algorithm),
-        GRID,
-    ),
-    Trait(
         "same call",
         planes.repeated,
         _plain,
         deviates,
         lambda row: "same bits",
         lambda row, text: text == "same bits",
+        direct=False,
     ),
-    Trait("integers", planes.integers, _plain),
-    Trait("other order", planes.reordered, _plain),
-    Trait("alone", planes.alone, _plain),
-    Trait("channels_last", planes.other_layout, _plain),
+    Trait("integers", planes.integers, _plain, direct=False),
+    Trait("other order", planes.reordered, _plain, direct=False),
+    Trait("alone", planes.alone, _plain, direct=False),
+    Trait("channels_last", planes.other_layout, _plain, direct=False),
     Trait("0 * inf", probes.zero_times_infinity, _by_name),
     Trait("padding * inf", planes.padding_times_infinity, _plain),
     Trait("multiplications", probes.multiplications, _plain, _fewest),
