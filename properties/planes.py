@@ -149,8 +149,10 @@ def repeated(dot: Dot) -> str:
     return _same(len(bits) == 1)
 
 
-def reordered(dot: Dot) -> str:
+def reordered(dot: Dot) -> str | None:
     """Return whether the order of the addends (channels; images for weight and bias) matters."""
+    if dot.result in ("weight", "bias") and dot.setting.batch == 1:
+        return None
     operands = _random(dot.setting, dot.dtype)
     before = _array(dot, operands)
     axes = {
