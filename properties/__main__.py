@@ -1,4 +1,4 @@
-"""Command line: `python -m properties verify IMPL` and `python -m properties replay case.json`."""
+"""Command line: `python -m properties verify IMPL`, `fingerprint IMPL` or `replay case.json`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import json
 import sys
 from pathlib import Path
 
+from properties.child import CannotStart, Spares
+from properties.fingerprint import fingerprint
+from properties.implementation import Implementation
 from properties.replay import CANNOT_RUN, FAILED, replay
+from properties.runner import NotLoadable, Runner
 from properties.verification import verify
 
 
@@ -26,13 +30,27 @@ def parser() -> argparse.ArgumentParser:
     again = commands.add_parser("replay", help="run a case.json again, in a fresh process")
     again.add_argument("case", type=Path, nargs="+")
     again.add_argument("--json", type=Path, metavar="PATH", help="write the outcomes here")
+    measure = commands.add_parser(
+        "fingerprint",
+        help="measure the arithmetic of an implementation, beside the declared one",
+        description="Measure, by probes alone, which arithmetic an implementation uses per dtype "
+        "and result, and print it beside the declared row. Exit status: 0 if nothing measured is "
+        "looser than declared, 1 if something is or a call failed, 4 if an implementation or "
+        "device cannot be opened.",
+    )
+    measure.add_argument("implementation", nargs="*", default=["F.conv2d"], metavar="PKG.MOD:NAME")
+    measure.add_argument("--device", default="cpu", metavar="DEVICE")
+    measure.add_argument(
+        "--json", type=Path, metavar="PATH", help="write the measurements here, a line for each"
+    )
     return top
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = parser().parse_args(arguments)
-    return _replay(options) if options.command == "replay" else _verify(options)
+    commands = {"verify": _verify, "replay": _replay, "fingerprint": _fingerprint}
+    return commands[options.command](options)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -64,6 +82,22 @@ def _replay(options: argparse.Namespace) -> int:
         options.json.write_text(json.dumps(plain, indent=1) + "\n")
     statuses = {status for status, _ in outcomes.values()}
     return FAILED if FAILED in statuses else max(statuses)
+
+
+def _fingerprint(options: argparse.Namespace) -> int:
+    found = []
+    try:
+        for target in options.implementation:
+            implementation = Implementation(target, options.device)
+            with Runner(implementation, Spares(ahead=False)) as runner:
+                found.append(fingerprint(implementation, runner))
+            print(found[-1])
+    except (ValueError, NotLoadable, CannotStart) as error:
+        print(error, file=sys.stderr)
+        return 4
+    if options.json:
+        options.json.write_text("".join(json.dumps(f.to_json()) + "\n" for f in found))
+    return 1 if any(f.looser for f in found) else 0
 
 
 if __name__ == "__main__":
