@@ -15,7 +15,10 @@ from properties.dtypes import DTYPES, Exact
 from properties.tensors import Explicit, Tensor
 from reference import Conv2dParams
 
-OPERANDS = ("input", "weight", "bias", "grad_output")
+GRADIENTS = ("input", "weight", "bias")
+DIRECTIONS = tuple(f"direction_{name}" for name in GRADIENTS)
+OPERANDS = (*GRADIENTS, "grad_output", *DIRECTIONS)
+DERIVATIVES = ("first", "forward-mode", "second")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Case:
     bias         (Cout,) or None
     grad_output  of the output's shape; present exactly when `gradients` names something
     gradients    a subset of ("input", "weight", "bias"), in this order
+    derivative   "first": those gradients; "forward-mode": the derivative along the directions of
+                 all operands; "second": all gradients, and those of sum(direction * gradient)
     """
 
     input: Tensor
@@ -36,19 +41,40 @@ class Case:
     dtype: str = "float32"
     gradients: tuple[str, ...] = ()
     grad_output: Tensor | None = None
+    derivative: str = "first"
+    direction_input: Tensor | None = None
+    direction_weight: Tensor | None = None
+    direction_bias: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise ValueError(f"`dtype`={self.dtype!r} is not one of {', '.join(DTYPES)}")
         if bool(self.gradients) != (self.grad_output is not None):
             raise ValueError("`grad_output` goes with `gradients`: give both or neither")
-        names = ("input", "weight", "bias")
-        if self.gradients != tuple(name for name in names if name in self.gradients):
-            raise ValueError(f"`gradients`={self.gradients!r} is not a subset of {names}, in order")
+        if self.gradients != tuple(name for name in GRADIENTS if name in self.gradients):
+            text = f"`gradients`={self.gradients!r} is not a subset of {GRADIENTS}, in order"
+            raise ValueError(text)
         if "bias" in self.gradients and self.bias is None:
             raise ValueError("`gradients` names bias, but there is none")
         if self.gradients and DTYPES[self.dtype].kind == "integer":
             raise ValueError(f"`gradients` of {self.dtype} do not exist")
+        self._require_directions()
+
+    def _require_directions(self) -> None:
+        operands = [name for name in GRADIENTS if getattr(self, name) is not None]
+        along = [name for name in GRADIENTS if getattr(self, f"direction_{name}") is not None]
+        if self.derivative not in DERIVATIVES:
+            known = ", ".join(DERIVATIVES)
+            raise ValueError(f"`derivative`={self.derivative!r} is not one of {known}")
+        if along != ([] if self.derivative == "first" else operands):
+            raise ValueError(
+                f"`direction_...` of {along} do not go with a {self.derivative} derivative"
+            )
+        asked = {"forward-mode": [], "second": operands}.get(self.derivative, list(self.gradients))
+        if list(self.gradients) != asked:
+            raise ValueError(
+                f"`gradients`={self.gradients} do not go with `derivative`={self.derivative!r}"
+            )
 
     @cached_property
     def output_shape(self) -> tuple[int, ...]:
@@ -110,8 +136,9 @@ class Case:
         return replace(self, **changes)
 
     def forward(self) -> Case:
-        """Return the same call without gradients."""
-        return self.replace(gradients=(), grad_output=None)
+        """Return the same call without derivatives."""
+        plain: dict[str, Any] = {f"direction_{name}": None for name in GRADIENTS}
+        return self.replace(gradients=(), grad_output=None, derivative="first", **plain)
 
     @cached_property
     def key(self) -> str:
@@ -131,7 +158,8 @@ class Case:
         }
         tensors = {name: tensor.to_json() for name, tensor in self.tensors.items()}
         more = {"params": params, "dtype": self.dtype, "gradients": list(self.gradients)}
-        return {**tensors, **more}
+        other = {} if self.derivative == "first" else {"derivative": self.derivative}
+        return {**tensors, **more, **other}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Case:
@@ -144,7 +172,8 @@ class Case:
                 tuple(p["stride"]), padding, tuple(p["dilation"]), p["groups"], p["padding_mode"]
             )
             gradients = tuple(data["gradients"])
-            return cls(params=params, dtype=data["dtype"], gradients=gradients, **tensors)
+            more: dict[str, Any] = {"derivative": data.get("derivative", "first"), **tensors}
+            return cls(params=params, dtype=data["dtype"], gradients=gradients, **more)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a case: {type(error).__name__} {error}") from error
 
@@ -162,6 +191,8 @@ class Case:
                 "" if self.grad_output.layout == "contiguous" else " (channels_last grad_output)"
             )
             parts.append(f"gradients of {', '.join(self.gradients)}{layout}")
+        if self.derivative != "first":
+            parts.append({"second": "and second order"}.get(self.derivative, self.derivative))
         return ", ".join(parts)
 
     __repr__ = summary

@@ -30,6 +30,7 @@ FACTORS: dict[str, tuple[str, ...]] = {
         "forward", "input", "weight", "input+weight", "bias", "input+bias", "weight+bias",
         "input+weight+bias",
     ),
+    "derivatives": ("first", "forward-mode", "second"),
 }  # fmt: skip
 ABBREVIATIONS = {("passes", "backward"): FACTORS["passes"][1:]}
 

@@ -11,10 +11,12 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
+from properties import derivatives
 from properties.facts import flags
 from properties.operands import DTYPES, Named, Operands
 from properties.outputs import Output, Outputs, read_bytes, span
@@ -107,7 +109,13 @@ class Executor:
         wanted = request["gradients"]
         for name in wanted:
             tensors[name].requires_grad_()
-        output = self.build(request, tensors)(tensors["input"])
+        operation = self.build(request, tensors)
+        if request["derivative"] == "second":
+            return dict(derivatives.second(operation, tensors))
+        if request["derivative"] == "forward-mode":
+            bind = partial(self.build, request)
+            return dict(derivatives.forward_mode(operation, tensors, bind))
+        output = operation(tensors["input"])
         results: dict[str, Any] = {"output": output}
         if wanted and isinstance(output, torch.Tensor):
             leaves = [tensors[name] for name in wanted]

@@ -2,31 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
 import reference
 from properties.case import Case
 from properties.implementation import Implementation
-from reference import Arithmetic, Enclosure, Modular
+from properties.observation import expected_shapes
+from reference import Arithmetic, Enclosure, Modular, gamma
 
 
 def expected(case: Case, implementation: Implementation) -> dict[str, Enclosure]:
-    """Return the enclosure of the output and of each gradient asked for, by name."""
+    """Return the enclosure of the output and of each derivative asked for, by name."""
     return {
         name: enclose(case, name, implementation.arithmetic(case.dtype, name))
-        for name in ("output", *case.gradients)
+        for name in expected_shapes(case)
     }
 
 
 def enclose(case: Case, name: str, arithmetic: Arithmetic | Modular) -> Enclosure:
-    """Return the enclosure of the output or of one gradient."""
-    x, w, g = (case.arrays.get(key) for key in ("input", "weight", "grad_output"))
-    rest = {**case.arguments, "arithmetic": arithmetic}
-    if name == "output":
-        return reference.enclose_conv2d(x, w, case.arrays.get("bias"), **rest)
-    if name == "input":
-        return reference.enclose_conv2d_input(case.input.shape, w, g, **rest)
-    if name == "weight":
-        return reference.enclose_conv2d_weight(x, case.weight.shape, g, **rest)
-    return reference.enclose_conv2d_bias(g, arithmetic=arithmetic)
+    """Return the enclosure of one result."""
+    a, by = case.arrays, _Maps(case, arithmetic)
+    maps: dict[str, Callable[[], Enclosure]] = {
+        "output": lambda: by.output("input", "weight", "bias"),
+        "input": lambda: by.gradient_of_input("weight"),
+        "weight": lambda: by.gradient_of_weight("input"),
+        "bias": lambda: reference.enclose_conv2d_bias(a["grad_output"], arithmetic=arithmetic),
+        "second_input": lambda: by.gradient_of_input("direction_weight"),
+        "second_weight": lambda: by.gradient_of_weight("direction_input"),
+        "tangent": by.along_the_directions,
+        "second_grad_output": by.along_the_directions,
+    }
+    return maps[name]()
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """The bilinear maps of a case in an arithmetic."""
+
+    case: Case
+    arithmetic: Arithmetic | Modular
+
+    def output(self, x: str, w: str, bias: str = "") -> Enclosure:
+        a = self.case.arrays
+        return reference.enclose_conv2d(a[x], a[w], a.get(bias), **self._rest)
+
+    def gradient_of_input(self, w: str) -> Enclosure:
+        a, size = self.case.arrays, self.case.input.shape
+        return reference.enclose_conv2d_input(size, a[w], a["grad_output"], **self._rest)
+
+    def gradient_of_weight(self, x: str) -> Enclosure:
+        a, size = self.case.arrays, self.case.weight.shape
+        return reference.enclose_conv2d_weight(a[x], size, a["grad_output"], **self._rest)
+
+    def along_the_directions(self) -> Enclosure:
+        """Return the tangent, which is also the second gradient of grad_output."""
+        first = self.output("direction_input", "weight")
+        return _sum(
+            first, self.output("input", "direction_weight", "direction_bias"), self.arithmetic
+        )
+
+    @property
+    def _rest(self) -> dict[str, Any]:
+        return {**self.case.arguments, "arithmetic": self.arithmetic}
+
+
+def _sum(first: Enclosure, second: Enclosure, arithmetic: Arithmetic | Modular) -> Enclosure:
+    """Return the ball of a sum of stored results, added up in the output's format, in any order.
+
+    Each of up to three parts (a bias may be added by itself) passes two additions at most: another
+    gamma(2, u) times the magnitudes, and a last place in float64 for the midpoint here.
+    """
+    if isinstance(arithmetic, Modular):
+        return arithmetic.enclose(first.mid + second.mid)
+    mid = first.mid + second.mid
+    size = sum(np.abs(p.mid.real) + np.abs(p.mid.imag) + p.rad for p in (first, second))
+    rad = first.rad + second.rad
+    rounding = gamma(2, arithmetic.output.u) + gamma(2, reference.BINARY64.u)
+    return Enclosure(mid, (rad + rounding * size + 3 * arithmetic.output.eta) * (1 + 2.0**-40))
 
 
 def varying(case: Case, device: str) -> tuple[str, ...]:

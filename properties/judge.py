@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from properties.case import Case
+from properties.case import GRADIENTS, Case
 from properties.dtypes import Exact
 from properties.values import Float64
 from properties.violations import RelationViolation, ValueViolation
@@ -41,8 +41,8 @@ class Verdict:
         """Raise `ValueViolation` unless every element lies inside its enclosure."""
         if self.ok:
             return
-        what = {"output": "y", "input": "grad_input", "weight": "grad_weight", "bias": "grad_bias"}
-        where = f"{what[name]}{list(self.index)} = {self.observed!r}"
+        what = "y" if name == "output" else f"grad_{name}" if name in GRADIENTS else name
+        where = f"{what}{list(self.index)} = {self.observed!r}"
         radius = "radius = gamma(n) * sum |x||w|, n nonzero terms"
         raise ValueViolation(
             f"{where} {_allowed(self)}", case, {**_counts(self), "oracle": f"reference, {radius}"}

@@ -34,11 +34,25 @@ class Observation:
 
 
 def expected_shapes(case: Case) -> dict[str, tuple[int, ...]]:
-    """Return the shape of the output and of each gradient asked for."""
-    return {
+    """Return the shape of the output and of each derivative asked for."""
+    shapes = {
         "output": case.output_shape,
         **{name: case.tensors[name].shape for name in case.gradients},
     }
+    if case.derivative == "forward-mode":
+        shapes["tangent"] = case.output_shape
+    elif case.derivative == "second":
+        again = ("input", "weight", "grad_output")
+        shapes |= {f"second_{name}": case.tensors[name].shape for name in again}
+    return shapes
+
+
+def described(name: str) -> str:
+    """Return what a person calls a result."""
+    if name in ("output", "tangent"):
+        return f"the {name}"
+    first = name.removeprefix("second_")
+    return f"the second gradient of {first}" if first != name else f"the gradient of {name}"
 
 
 def payload_limit(case: Case) -> int:
@@ -94,7 +108,7 @@ def _plain(text: object) -> str:
 def _require_form(
     case: Case, name: str, entry: Header, shape: tuple[int, ...], device: str
 ) -> None:
-    what = "the output" if name == "output" else f"the gradient of {name}"
+    what = described(name)
     if "shape" not in entry:
         kind = _plain(entry.get("type", "missing"))
         title = f"{what} is a {kind}, not a plain strided torch.Tensor"

@@ -63,8 +63,10 @@ class Rows:
     declared: Mapping[tuple[str, str], Arithmetic] = dataclasses.field(default_factory=dict)
 
     def of(self, dtype: str, result: str) -> Arithmetic | Modular:
-        """Return the row of one result."""
-        return self.declared.get((dtype, result), STRICT[dtype])
+        """Return the row of one result; higher derivatives have the rows of their kin."""
+        kin = {"tangent": "output", "grad_output": "output"}
+        result = result.removeprefix("second_")
+        return self.declared.get((dtype, kin.get(result, result)), STRICT[dtype])
 
     def looser(self, dtype: str, result: str) -> Iterator[tuple[str, Arithmetic]]:
         """Yield names and rows that allow more than the declared one, in one respect each."""
@@ -81,6 +83,9 @@ def builtin(device: str, facts: Mapping[str, Any]) -> Rows:
     """Return the rows of torch's own convolution on a device whose worker reports these facts."""
     rows: dict[tuple[str, str], Mapping[str, Any]] = {}
     if device == "cpu":
+        if not facts.get("onednn.enabled", True):
+            # NNPACK, from 16 images on; complex numbers are real convolutions.
+            rows |= {(d, "output"): {"algorithm": "fast-plane"} for d in ("float32", "complex64")}
         for dtype in HALF:
             if facts.get(f"onednn.{dtype}"):
                 # VDPBF16PS takes and returns subnormals as zeros, by definition.

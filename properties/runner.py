@@ -208,6 +208,7 @@ def encode(case: Case) -> tuple[Header, list[Buffer]]:
         "tensors": [_describe(name, tensor, case.dtype) for name, tensor in case.tensors.items()],
         "params": case.arguments,
         "gradients": case.gradients,
+        "derivative": case.derivative,
     }
     return header, [storage(case, name) for name in case.tensors]
 

@@ -15,7 +15,7 @@ from properties.expect import enclose, varying
 from properties.implementation import Implementation
 from properties.judge import judge
 from properties.known import KnownDefect
-from properties.observation import Observation
+from properties.observation import Observation, described
 from properties.profiles import Profile
 from properties.runner import Runner
 from properties.search import Search
@@ -169,8 +169,9 @@ class Subject:
         """Raise `ClassViolation` if a NaN spreads as only a fast algorithm lets it."""
         spread = reach(self.run, case, name)
         if spread.beyond:
-            what = "the output" if name == "output" else f"the gradient of {name}"
-            title = f"{what} is that of a {found} algorithm, declared is direct: {spread}"
+            title = (
+                f"{described(name)} is that of a {found} algorithm, declared is direct: {spread}"
+            )
             raise ClassViolation(title, case)
 
     def _looser(self, case: Case, name: str, observed: Exact) -> dict[str, str]:

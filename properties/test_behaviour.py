@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 
 from properties.case import Case
+from properties.observation import described
 from properties.strategies import cases, either
 from properties.subject import Subject
 from properties.violations import NondeterminismViolation
@@ -48,6 +49,5 @@ def test_same_call_gives_same_bits(conv2d: Subject, case: Case, other: Case) -> 
         if conv2d.may_vary(case, name):
             continue
         if not raw == second.raw[name] == third.raw[name]:
-            what = "the output" if name == "output" else f"the gradient of {name}"
-            title = f"{what} has other bits when the same call is made again"
+            title = f"{described(name)} has other bits when the same call is made again"
             raise NondeterminismViolation(title, case, check={"kind": "repeat"})
