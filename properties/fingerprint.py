@@ -19,6 +19,7 @@ from properties.rows import RESULTS
 from properties.runner import Runner
 from properties.traits import TRAITS, Trait, transforms
 from properties.violations import DeclinedViolation, Violation
+from reference import Arithmetic
 
 SCHEMA = 1
 LOOSER, OTHER = "!", "~"
@@ -185,6 +186,7 @@ def _cell(
     if trait.declared is None or trait.allows is None:
         return Cell(loosest, settings, None, "")
     row = implementation.arithmetic(dtype, result)
+    assert isinstance(row, Arithmetic), "integers do not round"
     declared = trait.declared(row)
     allowed = all(trait.allows(row, value) for value in values)
     mark = LOOSER if not allowed else "" if loosest == declared else OTHER

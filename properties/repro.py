@@ -53,6 +53,7 @@ def script(violation: Violation, implementation: Implementation) -> str:
         arguments=repr(case.arguments),
         tensors=_literal(tensors),
         gradients=repr(case.gradients),
+        derivative=repr(case.derivative),
         varying=repr(varying(case, implementation.device)),
         expected=_literal(_expected(case, implementation) if training is None else {}),
         power=repr(check.get("power", 0)),

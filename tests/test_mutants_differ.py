@@ -141,6 +141,8 @@ def results(
     """Return the output and the gradients of one call of a function or a layer."""
     for name in call.gradients:
         tensors[name].requires_grad_()
+    if call.derivative != "first":
+        return derivatives(target, call, tensors)
     if call.mode != "zeros" and not isinstance(target, type):
         target = torch.nn.Conv2d
     if isinstance(target, type):
@@ -154,6 +156,24 @@ def results(
         gradients = torch.autograd.grad(output, leaves, tensors["grad_output"])
         found |= {f"gradient of {n}": g for n, g in zip(call.gradients, gradients, strict=True)}
     return found
+
+
+def derivatives(
+    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Return the tangent along ones, or the gradients of the sum of all gradients."""
+    x, w = tensors["input"], tensors["weight"]
+    if call.derivative == "forward-mode":
+        along = torch.ones_like(x), torch.ones_like(w)
+        found: tuple[torch.Tensor, ...] = torch.func.jvp(
+            lambda a, b: target(a, b, None, call.stride, call.padding), (x, w), along
+        )
+        return dict(zip(("output", "tangent"), found, strict=True))
+    output = target(x, w, None, call.stride, call.padding)
+    first = torch.autograd.grad(output, [x, w], tensors["grad_output"], create_graph=True)
+    total = first[0].sum() + first[1].sum()
+    second = torch.autograd.grad(total, [x, w], materialize_grads=True)
+    return {"output": output, "second input": second[0], "second weight": second[1]}
 
 
 def _same(left: torch.Tensor, right: torch.Tensor) -> bool:

@@ -25,6 +25,8 @@ OWNS = "test_output_owns_its_memory"
 SAME_BITS = "test_same_call_gives_same_bits"
 GRADIENTS = "test_gradients_lie_in_their_enclosures"
 ADJOINT = "test_adjoint_identity"
+TANGENT = "test_forward_mode_is_the_derivative"
+SECOND = "test_second_order_gradients_lie_in_their_enclosures"
 FLIPPED = "test_flipped_kernel_is_true_convolution"
 MODES = "test_padding_modes_pad_as_defined"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
@@ -57,6 +59,8 @@ PROPERTIES = (
     SAME_BITS,
     GRADIENTS,
     ADJOINT,
+    TANGENT,
+    SECOND,
     FLIPPED,
     MODES,
     TRAINING,
@@ -70,7 +74,7 @@ class Call:
 
     `layouts` names the operands that are channels_last; `calls` is how often it is made, each
     time with other values unless `repeat`; `gradients` names those asked for; `mode` is the
-    padding mode (modules only).
+    padding mode (modules only); `derivative` is as in a `Case`, along directions of ones.
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)
@@ -88,6 +92,7 @@ class Call:
     calls: int = 1
     repeat: bool = False
     mode: str = "zeros"
+    derivative: str = "first"
 
 
 @dataclass(frozen=True)

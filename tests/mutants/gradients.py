@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from torch.autograd import forward_ad
 
 from tests.mutants.parts import Args, Tensor, as_if_contiguous, conv2d_like, detour, edited
 
@@ -118,3 +119,16 @@ def grad_bias_of_first_image(a: Args) -> Tensor:
 def grad_output_strides_ignored(a: Args) -> Tensor:
     """Read grad_output as if it were contiguous."""
     return edited(a.conv(), as_if_contiguous)
+
+
+@conv2d_like
+def tangent_without_weight(a: Args) -> Tensor:
+    """Leave the weight's direction out of the derivative in forward mode."""
+    weight = forward_ad.unpack_dual(a.weight)  # type: ignore[no-untyped-call]
+    return a.conv() if weight.tangent is None else a.conv(weight=weight.primal)
+
+
+@conv2d_like
+def grad_input_without_graph(a: Args) -> Tensor:
+    """Return the input's gradient as a constant: right, but its own gradients are lost."""
+    return a.conv(input=edited(a.input, torch.Tensor.detach))

@@ -6,6 +6,8 @@ from tests.mutants.catalogue import (
     ADJOINT,
     ENDINGS,
     GRADIENTS,
+    SECOND,
+    TANGENT,
     TRAINING,
     Call,
     Mutant,
@@ -104,5 +106,19 @@ GRADIENT = (
         (GRADIENTS,),
         Call(gradients=("input",), layouts=("grad_output",)),
         Call(gradients=ALL[:2], layouts=("input",)),
+    ),
+    Mutant(
+        "gradients:tangent_without_weight",
+        "forward mode forgets the direction of the weight",
+        (TANGENT,),
+        Call(derivative="forward-mode"),
+        Call(gradients=ALL, bias=True),
+    ),
+    Mutant(
+        "gradients:grad_input_without_graph",
+        "the input's gradient has no gradients of its own",
+        (SECOND,),
+        Call(gradients=ALL[:2], derivative="second"),
+        Call(gradients=ALL, bias=True),
     ),
 )
