@@ -95,7 +95,9 @@ def _padding(case: Case) -> dict[str, str]:
         "padding_mode": p.padding_mode,
         "rows": _reads(case, 0),
         "columns": _reads(case, 1),
+        "padding_w": "0" if pads[1] == (0, 0) else "1 or more",
         "width_vs_dilation": "narrower" if case.input.shape[-1] < p.dilation[1] else "wider",
+        "width_vs_stride": "narrower" if case.input.shape[-1] < p.stride[1] else "wider",
     }
 
 

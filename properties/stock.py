@@ -14,6 +14,11 @@ def _ones(*shape: int, layout: str = "contiguous") -> dict[str, Any]:
     return {"shape": list(shape), "layout": layout, "values": ones}
 
 
+def _build(kernels: str, **more: str) -> dict[str, str]:
+    """Return the facts of a build that asks oneDNN, as this fact tells."""
+    return {"torch": "2.13", "device_name": "cpu", kernels: "True", **more}
+
+
 def _call(
     dtype: str,
     image: dict[str, Any],
@@ -68,7 +73,7 @@ STOCK: tuple[KnownDefect, ...] = (
         summary="SIGSEGV in oneDNN's channels_last float32 convolution with bias, when every "
         "output column reads only padding and the dilation exceeds the width",
         upstream=_UPSTREAM,
-        affected={"torch": "2.13", "device_name": "cpu", "onednn.enabled": "True"},
+        affected=_build("onednn.enabled"),
         region={
             "dtype": ("float32", "complex64"),
             "bias": ("yes",),
@@ -94,7 +99,7 @@ STOCK: tuple[KnownDefect, ...] = (
         id="pytorch-195394-bfloat16",
         summary="the same crash in bfloat16, where it needs neither a bias nor a large call",
         upstream=_UPSTREAM,
-        affected={"torch": "2.13", "device_name": "cpu", "onednn.bfloat16": "True"},
+        affected=_build("onednn.bfloat16"),
         region={
             "dtype": ("bfloat16",),
             "reads_as": ("channels_last",),
@@ -116,7 +121,7 @@ STOCK: tuple[KnownDefect, ...] = (
         id="pytorch-195394-float16",
         summary="the same crash in float16, in every memory layout and with any number of groups",
         upstream=_UPSTREAM,
-        affected={"torch": "2.13", "device_name": "cpu", "onednn.float16": "True"},
+        affected=_build("onednn.float16"),
         region={"dtype": ("float16",), **_EMPTY_ROWS},
         kind="crash",
         case=_call(
@@ -135,12 +140,7 @@ STOCK: tuple[KnownDefect, ...] = (
         "convolution of one input channel, when the output is one column and only the columns "
         "are strided (AVX-512 kernels)",
         upstream="",
-        affected={
-            "torch": "2.13",
-            "device_name": "cpu",
-            "onednn.enabled": "True",
-            "cpu": "AVX512",
-        },
+        affected=_build("onednn.enabled", cpu="AVX512"),
         region={"dtype": ("float32", "complex64"), "work": _LARGE, **_ONE_COLUMN},
         kind="value",
         shows_as=("relation", "nondeterminism", "training"),
@@ -155,12 +155,7 @@ STOCK: tuple[KnownDefect, ...] = (
         id="onednn-one-column-bfloat16",
         summary="the same wrong values in bfloat16, where the call need not be large",
         upstream="",
-        affected={
-            "torch": "2.13",
-            "device_name": "cpu",
-            "onednn.bfloat16": "True",
-            "cpu": "AVX512",
-        },
+        affected=_build("onednn.bfloat16", cpu="AVX512"),
         region={"dtype": ("bfloat16",), **_ONE_COLUMN},
         kind="value",
         shows_as=("relation", "nondeterminism", "training"),
@@ -178,12 +173,7 @@ STOCK: tuple[KnownDefect, ...] = (
         "is wider than 28 columns: rows are read too far on, also past the end of the buffer "
         "(AVX-512 kernels)",
         upstream="",
-        affected={
-            "torch": "2.13",
-            "device_name": "cpu",
-            "onednn.bfloat16": "True",
-            "cpu": "AVX512",
-        },
+        affected=_build("onednn.bfloat16", cpu="AVX512"),
         region={
             "dtype": ("bfloat16",),
             "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
@@ -206,6 +196,38 @@ STOCK: tuple[KnownDefect, ...] = (
             gradients=("weight",),
             grad_output=_ones(1, 2, 2, 29),
             dilation=[2, 1],
+            groups=2,
+        ),
+    ),
+    KnownDefect(
+        id="onednn-narrow-input",
+        summary="wrong gradients of the weight from memory that was never written, in oneDNN's "
+        "channels_last bfloat16 convolution, when a padded input is narrower than the stride of "
+        "its columns (AVX-512 kernels)",
+        upstream="",
+        affected=_build("onednn.bfloat16", cpu="AVX512"),
+        region={
+            "dtype": ("bfloat16",),
+            "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
+            "reads_as": ("channels_last",),
+            "several_columns": ("no",),
+            "columns": ("read the input",),
+            "padding_w": ("1 or more",),
+            "width_vs_stride": ("narrower",),
+            "dilation_w": ("1",),
+            "kernel_w": ("2 or more",),
+            "groups": ("1", "2", "multiplier", "prime"),
+        },
+        kind="value",
+        shows_as=("relation", "nondeterminism"),
+        case=_call(
+            "bfloat16",
+            _ones(1, 4, 1, 1, layout="channels_last"),
+            _ones(4, 2, 1, 2),
+            gradients=("weight",),
+            grad_output=_ones(1, 4, 1, 1),
+            stride=[1, 2],
+            padding=[0, 1],
             groups=2,
         ),
     ),
