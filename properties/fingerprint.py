@@ -190,6 +190,8 @@ def _cell(
     declared = trait.declared(row)
     allowed = all(trait.allows(row, value) for value in values)
     mark = LOOSER if not allowed else "" if loosest == declared else OTHER
+    if trait.direct and row.algorithm != "direct" and mark == LOOSER:
+        mark = OTHER  # of transformed operands, as declared, single sums tell nothing
     return Cell(loosest, settings, declared, mark)
 
 

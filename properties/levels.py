@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from properties.case import Case, Tensor
+from reference import BINARY16
 
 Pair = tuple[int, int]
 
@@ -26,6 +29,7 @@ def levels(case: Case) -> dict[str, str]:
         "bias": "yes" if case.bias is not None else "no",
         "passes": "+".join(case.gradients) or "forward",
         "values": _values(case),
+        "sums": _sums(case),
     }
 
 
@@ -95,7 +99,9 @@ def _padding(case: Case) -> dict[str, str]:
         "padding_mode": p.padding_mode,
         "rows": _reads(case, 0),
         "columns": _reads(case, 1),
+        "padding_w": "0" if pads[1] == (0, 0) else "1 or more",
         "width_vs_dilation": "narrower" if case.input.shape[-1] < p.dilation[1] else "wider",
+        "width_vs_stride": "narrower" if case.input.shape[-1] < p.stride[1] else "wider",
     }
 
 
@@ -205,3 +211,13 @@ def _groups(case: Case) -> str:
 def _values(case: Case) -> str:
     kinds = [getattr(tensor.values, "kind", "explicit") for tensor in (case.input, case.weight)]
     return " x ".join(kinds)
+
+
+def _sums(case: Case) -> str:
+    """Tell whether some sum of products may lie beyond float16; other dtypes have the room."""
+    if case.dtype != "float16":
+        return "fit"
+    largest = {name: float(np.abs(a).max(initial=0.0)) for name, a in case.arrays.items()}
+    terms = math.prod(case.weight.shape[1:])
+    size = terms * largest["input"] * largest["weight"] + largest.get("bias", 0.0)
+    return "fit" if size < BINARY16.overflow_threshold else "may overflow"

@@ -102,8 +102,9 @@ def builtin(device: str, facts: Mapping[str, Any]) -> Rows:
             single |= {"operands": "tf32", "truncates": True}
         rows |= {(dtype, r): single for dtype in ("float32", "complex64") for r in RESULTS[:3]}
         for dtype in HALF:
-            rows |= {(dtype, result): {"truncates": True} for result in RESULTS[1:]}
-            rows[dtype, "output"] = {"truncates": True, "stores": "bias"}
+            blocks = {"truncates": True, "flushes": dtype == "bfloat16"}
+            rows |= {(dtype, result): blocks for result in RESULTS[1:]}
+            rows[dtype, "output"] = {**blocks, "stores": "bias"}
         # Seen on an H100, cuDNN 9.19: large kernels are split and their parts stored in half.
         rows["float16", "input"] = {"truncates": True, "stores": "taps"}
     return Rows({key: _changed(STRICT[key[0]], fields) for key, fields in rows.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,19 @@ def _ones(*shape: int, layout: str = "contiguous") -> dict[str, Any]:
     """Return a tensor of ones as a case.json has it."""
     ones = {"kind": "ones", "seed": 0, "exponent": 0}
     return {"shape": list(shape), "layout": layout, "values": ones}
+
+
+def _build(kernels: str, **more: str) -> dict[str, str]:
+    """Return the facts of a build that asks oneDNN, as this fact tells."""
+    return {"torch": "2.13", "device_name": "cpu", kernels: "True", **more}
+
+
+def _constant(
+    exponent: int, *shape: int, layout: str = "contiguous", negative: bool = False
+) -> dict[str, Any]:
+    """Return a tensor full of one power of two, or of its negative."""
+    value = (-(2.0**exponent) if negative else 2.0**exponent).hex()
+    return {"shape": list(shape), "layout": layout, "values": [value] * math.prod(shape)}
 
 
 def _call(
@@ -68,7 +82,7 @@ STOCK: tuple[KnownDefect, ...] = (
         summary="SIGSEGV in oneDNN's channels_last float32 convolution with bias, when every "
         "output column reads only padding and the dilation exceeds the width",
         upstream=_UPSTREAM,
-        affected={"torch": "2.13", "device_name": "cpu", "onednn.enabled": "True"},
+        affected=_build("onednn.enabled"),
         region={
             "dtype": ("float32", "complex64"),
             "bias": ("yes",),
@@ -94,7 +108,7 @@ STOCK: tuple[KnownDefect, ...] = (
         id="pytorch-195394-bfloat16",
         summary="the same crash in bfloat16, where it needs neither a bias nor a large call",
         upstream=_UPSTREAM,
-        affected={"torch": "2.13", "device_name": "cpu", "onednn.bfloat16": "True"},
+        affected=_build("onednn.bfloat16"),
         region={
             "dtype": ("bfloat16",),
             "reads_as": ("channels_last",),
@@ -104,11 +118,12 @@ STOCK: tuple[KnownDefect, ...] = (
         kind="crash",
         case=_call(
             "bfloat16",
-            _ones(1, 2, 1, 1, layout="channels_last"),
-            _ones(1, 2, 1, 1),
+            _ones(1, 8, 8, 1, layout="channels_last"),
+            _ones(4, 2, 1, 1),
             stride=[1, 2],
             padding=[0, 1],
-            dilation=[1, 2],
+            dilation=[3, 3],
+            groups=4,
         ),
         avoid=Avoidance(min_width=3),
     ),
@@ -116,16 +131,17 @@ STOCK: tuple[KnownDefect, ...] = (
         id="pytorch-195394-float16",
         summary="the same crash in float16, in every memory layout and with any number of groups",
         upstream=_UPSTREAM,
-        affected={"torch": "2.13", "device_name": "cpu", "onednn.float16": "True"},
+        affected=_build("onednn.float16"),
         region={"dtype": ("float16",), **_EMPTY_ROWS},
         kind="crash",
         case=_call(
             "float16",
-            _ones(1, 1, 1, 1),
-            _ones(1, 1, 1, 1),
+            _ones(1, 8, 8, 1),
+            _ones(4, 2, 1, 1),
             stride=[1, 2],
             padding=[0, 1],
-            dilation=[1, 2],
+            dilation=[3, 3],
+            groups=4,
         ),
         avoid=Avoidance(min_width=3),
     ),
@@ -135,12 +151,7 @@ STOCK: tuple[KnownDefect, ...] = (
         "convolution of one input channel, when the output is one column and only the columns "
         "are strided (AVX-512 kernels)",
         upstream="",
-        affected={
-            "torch": "2.13",
-            "device_name": "cpu",
-            "onednn.enabled": "True",
-            "cpu": "AVX512",
-        },
+        affected=_build("onednn.enabled", cpu="AVX512"),
         region={"dtype": ("float32", "complex64"), "work": _LARGE, **_ONE_COLUMN},
         kind="value",
         shows_as=("relation", "nondeterminism", "training"),
@@ -155,12 +166,7 @@ STOCK: tuple[KnownDefect, ...] = (
         id="onednn-one-column-bfloat16",
         summary="the same wrong values in bfloat16, where the call need not be large",
         upstream="",
-        affected={
-            "torch": "2.13",
-            "device_name": "cpu",
-            "onednn.bfloat16": "True",
-            "cpu": "AVX512",
-        },
+        affected=_build("onednn.bfloat16", cpu="AVX512"),
         region={"dtype": ("bfloat16",), **_ONE_COLUMN},
         kind="value",
         shows_as=("relation", "nondeterminism", "training"),
@@ -178,12 +184,7 @@ STOCK: tuple[KnownDefect, ...] = (
         "is wider than 28 columns: rows are read too far on, also past the end of the buffer "
         "(AVX-512 kernels)",
         upstream="",
-        affected={
-            "torch": "2.13",
-            "device_name": "cpu",
-            "onednn.bfloat16": "True",
-            "cpu": "AVX512",
-        },
+        affected=_build("onednn.bfloat16", cpu="AVX512"),
         region={
             "dtype": ("bfloat16",),
             "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
@@ -217,6 +218,53 @@ STOCK: tuple[KnownDefect, ...] = (
         region={"dtype": ("int8", "uint8", "int16", "int32"), "dilation": ("2", "3", "unequal")},
         kind="declined",
         case=_call("int8", _ones(1, 1, 1, 1), _ones(1, 1, 1, 1), dilation=[2, 2]),
+    ),
+    KnownDefect(
+        id="onednn-narrow-input",
+        summary="wrong gradients of the weight from memory that was never written, in oneDNN's "
+        "channels_last bfloat16 convolution, when a padded input is narrower than the stride of "
+        "its columns (AVX-512 kernels)",
+        upstream="",
+        affected=_build("onednn.bfloat16", cpu="AVX512"),
+        region={
+            "dtype": ("bfloat16",),
+            "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
+            "reads_as": ("channels_last",),
+            "several_columns": ("no",),
+            "columns": ("read the input",),
+            "padding_w": ("1 or more",),
+            "width_vs_stride": ("narrower",),
+            "dilation_w": ("1",),
+            "kernel_w": ("2 or more",),
+            "groups": ("1", "2", "multiplier", "prime"),
+        },
+        kind="value",
+        shows_as=("relation", "nondeterminism"),
+        case=_call(
+            "bfloat16",
+            _ones(1, 4, 1, 1, layout="channels_last"),
+            _ones(4, 2, 1, 2),
+            gradients=("weight",),
+            grad_output=_ones(1, 4, 1, 1),
+            stride=[1, 2],
+            padding=[0, 1],
+            groups=2,
+        ),
+    ),
+    KnownDefect(
+        id="cudnn-negative-overflow",
+        summary="cuDNN's implicit GEMM kernels for float16 return 0 in place of -inf (the kernels "
+        "sm80_xmma_fprop_implicit_gemm_indexed_wo_smem_f16f16_f16f32_f32)",
+        upstream="",
+        affected={"device_name": "NVIDIA", "cudnn": "919"},
+        region={"dtype": ("float16",), "sums": ("may overflow",)},
+        kind="value",
+        shows_as=("relation",),
+        case=_call(
+            "float16",
+            _constant(8, 1, 8, 5, 5, layout="channels_last"),
+            _constant(8, 3, 8, 3, 3, negative=True),
+        ),
     ),
 )
 

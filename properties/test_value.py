@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 
 from properties.case import Case, Tensor
+from properties.classes import direct
 from properties.drafts import INTEGRAL
 from properties.dtypes import Exact
 from properties.expect import enclose
@@ -34,7 +35,7 @@ def test_integers_are_exact(conv2d: Subject, case: Case) -> None:
     Whatever the order of summation, the blocking or the use of FMA: radius 0, bit for bit.
     """
     conv2d.check(case)
-    arithmetic = conv2d.implementation.arithmetic(case.dtype)
+    arithmetic = direct(conv2d.implementation.arithmetic(case.dtype))
     if isinstance(arithmetic, Modular) or arithmetic.stores == "none":
         assert not np.any(enclose(case, "output", arithmetic).rad), "the sums drawn are not exact"
 

@@ -101,3 +101,24 @@ def test_dilated_kernel(
     Where torch pads the input itself, that counts as input.
     """
     assert level("dilated_kernel", image, (1, 1, *kernel), **params) == found
+
+
+@pytest.mark.parametrize(
+    ("params", "found"),
+    [
+        ({}, "0"),
+        ({"padding": (1, 0)}, "0"),
+        ({"padding": (0, 1)}, "1 or more"),
+        ({"padding": "same"}, "1 or more"),
+    ],
+)
+def test_padding_of_columns(params: dict[str, Any], found: str) -> None:
+    """Padding of the rows does not count; that of "same" does, if only at one end."""
+    assert level("padding_w", (3, 3), (1, 1, 2, 2), **params) == found
+
+
+@pytest.mark.parametrize(("width", "found"), [(2, "narrower"), (3, "wider")])
+def test_width_vs_stride(width: int, found: str) -> None:
+    """The unpadded width is compared with the stride of the columns."""
+    stride = (1, 3)
+    assert level("width_vs_stride", (3, width), (1, 1, 1, 1), stride=stride) == found

@@ -45,6 +45,8 @@ REACH: dict[str, Sequence[object]] = {
     "width_steps": ("strided and dilated", "strided or dilated"),
     "row_reads": ("one", "several"),
     "dilated_kernel": ("inside", "outside"),
+    "padding_w": ("0", "1 or more"),
+    "width_vs_stride": ("narrower", "wider"),
     "batch": (0, 1, 2, 4, 5, 15, 16, 17, "unbatched"),
     "bias": ("yes", "no"),
     "dtype": FACTORS["dtype"],
