@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings, target
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 DEFAULT = "conv2d-gate"
@@ -20,7 +20,11 @@ DEFAULT = "conv2d-gate"
 
 @dataclass(frozen=True)
 class Profile:
-    """`seed` None means: drawn anew for each run, and printed."""
+    """`seed` None means: drawn anew for each run, and printed.
+
+    `steers` lets Hypothesis move towards calls that use more of their bound. Where it does, what is
+    drawn depends on the machine's own results: not for a gate.
+    """
 
     name: str
     examples: int
@@ -28,6 +32,7 @@ class Profile:
     database: bool
     shrink_seconds: float
     seconds: float | None = None
+    steers: bool = False
 
     def settings(self, examples: int | None = None) -> settings:
         """Return Hypothesis' settings; nothing is inherited from the profile in force."""
@@ -41,7 +46,11 @@ class Profile:
             report_multiple_bugs=True,
             stateful_step_count=50,
             suppress_health_check=list(HealthCheck),
-            phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+            phases=[
+                *(Phase.explicit, Phase.reuse, Phase.generate),
+                *([Phase.target] if self.steers else []),
+                Phase.shrink,
+            ],
         )
 
 
@@ -50,7 +59,15 @@ PROFILES = {
     for profile in (
         Profile("conv2d-gate", 300, 0, database=False, shrink_seconds=60.0),
         Profile("conv2d-dev", 50, None, database=True, shrink_seconds=60.0),
-        Profile("conv2d-hunt", 10**9, None, database=True, shrink_seconds=300.0, seconds=600.0),
+        Profile(
+            "conv2d-hunt",
+            10**9,
+            None,
+            database=True,
+            shrink_seconds=300.0,
+            seconds=600.0,
+            steers=True,
+        ),
     )
 }
 
@@ -80,7 +97,11 @@ def prepare(test: Any, profile: Profile, base: int) -> None:
     def searched(*args: Any, **kwargs: Any) -> None:
         __tracebackhide__ = True
         drawn = {name: value for name, value in kwargs.items() if name != "conv2d"}
-        kwargs["conv2d"].trial(drawn, lambda: inner(*args, **kwargs))
+        subject = kwargs["conv2d"]
+        subject.trial(drawn, lambda: inner(*args, **kwargs))
+        if profile.steers:
+            for what, share in subject.search.latest.items():
+                target(share, label=what)
 
     test.hypothesis.inner_test = searched
     profile.settings()(test)

@@ -33,6 +33,7 @@ class Search:
     cases: int = 0
     used: float = 0.0
     shares: dict[str, float] = field(default_factory=dict)  # of `used`, by dtype and result
+    latest: dict[str, float] = field(default_factory=dict)  # the same, of the example at hand
     known: Counter[str] = field(default_factory=Counter)
     fast: int = 0  # results of a fast algorithm, where one is declared
     unlikely: int = 0  # elements beyond the probabilistic bound, on random data
@@ -73,6 +74,7 @@ class Search:
             self.cases += 1
         began = time.monotonic()
         self.calls.clear()
+        self.latest.clear()
         try:
             body()
             self._passed.add(key)
@@ -86,7 +88,8 @@ class Search:
         """Record the share of the bound that a good result used."""
         self.used = max(self.used, used)
         if what:
-            self.shares[what] = max(self.shares.get(what, 0.0), used)
+            for shares in (self.shares, self.latest):
+                shares[what] = max(shares.get(what, 0.0), used)
 
     def over(self) -> bool:
         """Tell whether no more calls are to be made."""

@@ -2,54 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from properties.known import Avoidance, KnownDefect
-
-
-def _ones(*shape: int, layout: str = "contiguous") -> dict[str, Any]:
-    """Return a tensor of ones as a case.json has it."""
-    ones = {"kind": "ones", "seed": 0, "exponent": 0}
-    return {"shape": list(shape), "layout": layout, "values": ones}
-
-
-def _build(kernels: str, **more: str) -> dict[str, str]:
-    """Return the facts of a build that asks oneDNN, as this fact tells."""
-    return {"torch": "2.13", "device_name": "cpu", kernels: "True", **more}
-
-
-def _constant(
-    exponent: int, *shape: int, layout: str = "contiguous", negative: bool = False
-) -> dict[str, Any]:
-    """Return a tensor full of one power of two, or of its negative."""
-    value = (-(2.0**exponent) if negative else 2.0**exponent).hex()
-    return {"shape": list(shape), "layout": layout, "values": [value] * math.prod(shape)}
-
-
-def _call(
-    dtype: str,
-    image: dict[str, Any],
-    weight: dict[str, Any],
-    bias: dict[str, Any] | None = None,
-    *,
-    gradients: tuple[str, ...] = (),
-    grad_output: dict[str, Any] | None = None,
-    **params: Any,
-) -> dict[str, Any]:
-    """Return a call as a case.json has it."""
-    plain = {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1]}
-    return {
-        "input": image,
-        "weight": weight,
-        "bias": bias,
-        "grad_output": grad_output,
-        "params": {**plain, "groups": 1, "padding_mode": "zeros", **params},
-        "dtype": dtype,
-        "gradients": list(gradients),
-    }
-
+from properties.proofs import build, call, constant, ones
 
 # oneDNN's forward kernels of small matrix products, where a whole row of outputs is padding: what
 # finishes a row (adding the bias, rounding to the stored dtype) runs on an address never set.
@@ -82,7 +39,7 @@ STOCK: tuple[KnownDefect, ...] = (
         summary="SIGSEGV in oneDNN's channels_last float32 convolution with bias, when every "
         "output column reads only padding and the dilation exceeds the width",
         upstream=_UPSTREAM,
-        affected=_build("onednn.enabled"),
+        affected=build("onednn.enabled"),
         region={
             "dtype": ("float32", "complex64"),
             "bias": ("yes",),
@@ -92,11 +49,11 @@ STOCK: tuple[KnownDefect, ...] = (
             **_EMPTY_ROWS,
         },
         kind="crash",
-        case=_call(
+        case=call(
             "float32",
-            _ones(1, 8, 8, 1, layout="channels_last"),
-            _ones(4, 2, 1, 1),
-            _ones(4),
+            ones(1, 8, 8, 1, layout="channels_last"),
+            ones(4, 2, 1, 1),
+            ones(4),
             stride=[1, 2],
             padding=[0, 1],
             dilation=[3, 3],
@@ -108,7 +65,7 @@ STOCK: tuple[KnownDefect, ...] = (
         id="pytorch-195394-bfloat16",
         summary="the same crash in bfloat16, where it needs neither a bias nor a large call",
         upstream=_UPSTREAM,
-        affected=_build("onednn.bfloat16"),
+        affected=build("onednn.bfloat16"),
         region={
             "dtype": ("bfloat16",),
             "reads_as": ("channels_last",),
@@ -116,10 +73,10 @@ STOCK: tuple[KnownDefect, ...] = (
             **_EMPTY_ROWS,
         },
         kind="crash",
-        case=_call(
+        case=call(
             "bfloat16",
-            _ones(1, 8, 8, 1, layout="channels_last"),
-            _ones(4, 2, 1, 1),
+            ones(1, 8, 8, 1, layout="channels_last"),
+            ones(4, 2, 1, 1),
             stride=[1, 2],
             padding=[0, 1],
             dilation=[3, 3],
@@ -131,13 +88,13 @@ STOCK: tuple[KnownDefect, ...] = (
         id="pytorch-195394-float16",
         summary="the same crash in float16, in every memory layout and with any number of groups",
         upstream=_UPSTREAM,
-        affected=_build("onednn.float16"),
+        affected=build("onednn.float16"),
         region={"dtype": ("float16",), **_EMPTY_ROWS},
         kind="crash",
-        case=_call(
+        case=call(
             "float16",
-            _ones(1, 8, 8, 1),
-            _ones(4, 2, 1, 1),
+            ones(1, 8, 8, 1),
+            ones(4, 2, 1, 1),
             stride=[1, 2],
             padding=[0, 1],
             dilation=[3, 3],
@@ -151,14 +108,14 @@ STOCK: tuple[KnownDefect, ...] = (
         "convolution of one input channel, when the output is one column and only the columns "
         "are strided (AVX-512 kernels)",
         upstream="",
-        affected=_build("onednn.enabled", cpu="AVX512"),
+        affected=build("onednn.enabled", cpu="AVX512"),
         region={"dtype": ("float32", "complex64"), "work": _LARGE, **_ONE_COLUMN},
         kind="value",
         shows_as=("relation", "nondeterminism", "training"),
-        case=_call(
+        case=call(
             "float32",
-            _ones(2, 1, 8, 5, layout="channels_last"),
-            _ones(16, 1, 3, 3),
+            ones(2, 1, 8, 5, layout="channels_last"),
+            ones(16, 1, 3, 3),
             stride=[1, 4],
         ),
     ),
@@ -166,14 +123,14 @@ STOCK: tuple[KnownDefect, ...] = (
         id="onednn-one-column-bfloat16",
         summary="the same wrong values in bfloat16, where the call need not be large",
         upstream="",
-        affected=_build("onednn.bfloat16", cpu="AVX512"),
+        affected=build("onednn.bfloat16", cpu="AVX512"),
         region={"dtype": ("bfloat16",), **_ONE_COLUMN},
         kind="value",
         shows_as=("relation", "nondeterminism", "training"),
-        case=_call(
+        case=call(
             "bfloat16",
-            _ones(1, 1, 8, 5, layout="channels_last"),
-            _ones(16, 1, 3, 3),
+            ones(1, 1, 8, 5, layout="channels_last"),
+            ones(16, 1, 3, 3),
             stride=[1, 4],
         ),
     ),
@@ -184,7 +141,7 @@ STOCK: tuple[KnownDefect, ...] = (
         "is wider than 28 columns: rows are read too far on, also past the end of the buffer "
         "(AVX-512 kernels)",
         upstream="",
-        affected=_build("onednn.bfloat16", cpu="AVX512"),
+        affected=build("onednn.bfloat16", cpu="AVX512"),
         region={
             "dtype": ("bfloat16",),
             "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
@@ -200,12 +157,12 @@ STOCK: tuple[KnownDefect, ...] = (
         kind="value",
         # The further past the end, the likelier: 64 rows of an 8x1 kernel dilated by 3 crash.
         shows_as=("relation", "nondeterminism", "crash"),
-        case=_call(
+        case=call(
             "bfloat16",
-            _ones(1, 2, 2, 29, layout="channels_last"),
-            _ones(2, 1, 1, 1),
+            ones(1, 2, 2, 29, layout="channels_last"),
+            ones(2, 1, 1, 1),
             gradients=("weight",),
-            grad_output=_ones(1, 2, 2, 29),
+            grad_output=ones(1, 2, 2, 29),
             dilation=[2, 1],
             groups=2,
         ),
@@ -217,7 +174,7 @@ STOCK: tuple[KnownDefect, ...] = (
         affected={"device_name": "cpu"},
         region={"dtype": ("int8", "uint8", "int16", "int32"), "dilation": ("2", "3", "unequal")},
         kind="declined",
-        case=_call("int8", _ones(1, 1, 1, 1), _ones(1, 1, 1, 1), dilation=[2, 2]),
+        case=call("int8", ones(1, 1, 1, 1), ones(1, 1, 1, 1), dilation=[2, 2]),
     ),
     KnownDefect(
         id="onednn-narrow-input",
@@ -225,7 +182,7 @@ STOCK: tuple[KnownDefect, ...] = (
         "channels_last bfloat16 convolution, when a padded input is narrower than the stride of "
         "its columns (AVX-512 kernels)",
         upstream="",
-        affected=_build("onednn.bfloat16", cpu="AVX512"),
+        affected=build("onednn.bfloat16", cpu="AVX512"),
         region={
             "dtype": ("bfloat16",),
             "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
@@ -240,12 +197,12 @@ STOCK: tuple[KnownDefect, ...] = (
         },
         kind="value",
         shows_as=("relation", "nondeterminism"),
-        case=_call(
+        case=call(
             "bfloat16",
-            _ones(1, 4, 1, 1, layout="channels_last"),
-            _ones(4, 2, 1, 2),
+            ones(1, 4, 1, 1, layout="channels_last"),
+            ones(4, 2, 1, 2),
             gradients=("weight",),
-            grad_output=_ones(1, 4, 1, 1),
+            grad_output=ones(1, 4, 1, 1),
             stride=[1, 2],
             padding=[0, 1],
             groups=2,
@@ -260,10 +217,10 @@ STOCK: tuple[KnownDefect, ...] = (
         region={"dtype": ("float16",), "sums": ("may overflow",)},
         kind="value",
         shows_as=("relation",),
-        case=_call(
+        case=call(
             "float16",
-            _constant(8, 1, 8, 5, 5, layout="channels_last"),
-            _constant(8, 3, 8, 3, 3, negative=True),
+            constant(8, 1, 8, 5, 5, layout="channels_last"),
+            constant(8, 3, 8, 3, 3, negative=True),
         ),
     ),
 )

@@ -1,0 +1,48 @@
+"""The explicit calls that prove known defects, as a case.json has them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def ones(*shape: int, layout: str = "contiguous") -> dict[str, Any]:
+    """Return a tensor of ones as a case.json has it."""
+    ones = {"kind": "ones", "seed": 0, "exponent": 0}
+    return {"shape": list(shape), "layout": layout, "values": ones}
+
+
+def build(kernels: str, **more: str) -> dict[str, str]:
+    """Return the facts of a build that asks oneDNN, as this fact tells."""
+    return {"torch": "2.13", "device_name": "cpu", kernels: "True", **more}
+
+
+def constant(
+    exponent: int, *shape: int, layout: str = "contiguous", negative: bool = False
+) -> dict[str, Any]:
+    """Return a tensor full of one power of two, or of its negative."""
+    value = (-(2.0**exponent) if negative else 2.0**exponent).hex()
+    return {"shape": list(shape), "layout": layout, "values": [value] * math.prod(shape)}
+
+
+def call(
+    dtype: str,
+    image: dict[str, Any],
+    weight: dict[str, Any],
+    bias: dict[str, Any] | None = None,
+    *,
+    gradients: tuple[str, ...] = (),
+    grad_output: dict[str, Any] | None = None,
+    **params: Any,
+) -> dict[str, Any]:
+    """Return a call as a case.json has it."""
+    plain = {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1]}
+    return {
+        "input": image,
+        "weight": weight,
+        "bias": bias,
+        "grad_output": grad_output,
+        "params": {**plain, "groups": 1, "padding_mode": "zeros", **params},
+        "dtype": dtype,
+        "gradients": list(gradients),
+    }
