@@ -7,6 +7,8 @@ from itertools import groupby
 
 import pytest
 
+from properties.domain import Domain
+from properties.dtypes import REAL
 from tests.killing import Recycling, gate, killed_by, subject_of
 from tests.mutants import MUTANTS, PROPERTIES, Mutant
 
@@ -31,10 +33,11 @@ def test_every_killer_kills(family: str, mutants: tuple[Mutant, ...], workers: R
     properties = gate()
     survivors = []
     for mutant in mutants:
-        subject = subject_of(mutant.target, workers)
+        # Some are written with operations that torch lacks for complex numbers or integers.
+        subject = subject_of(mutant.target, workers, Domain().within(dtype=REAL))
         for name in mutant.killers:
             violation = killed_by(subject, properties[name])
-            if violation is None or violation.kind in ("crash", "hang", "declined", "error"):
+            if violation is None or violation.kind in ("crash", "hang", "declined"):
                 survivors.append((mutant.name, name, violation))
         workers.give(subject.runner)
     assert survivors == []

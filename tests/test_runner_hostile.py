@@ -117,7 +117,10 @@ def test_a_second_reply_is_that_of_the_call_before(spares: Recorded) -> None:
     guilty, innocent = call(2, 0), call(1, 5)
     target = Implementation("tests.hostile.channel:replies_empty_error")
     with Runner(target, spares, memory=MEMORY) as runner:
-        assert verdict(runner, guilty) == "error"
+        first = verdict(runner, guilty)
+        if first == "reply":
+            return  # both had arrived: held against the right call at once
+        assert first == "error"
         time.sleep(0.3)  # its true reply follows
         with pytest.raises(ReplyViolation) as caught:
             runner.run(innocent)
@@ -144,7 +147,7 @@ def test_a_writer_that_falls_behind_is_found(spares: Recorded) -> None:
         with pytest.raises(LateWriteViolation) as caught:
             list(map(runner.run, cases))
         assert caught.value.case in cases[:WATCHED]
-        assert runner.calls > 2
+        assert 1 < runner.calls < len(cases)
 
 
 @pytest.mark.parametrize("second", ["memory", ""])
