@@ -1,12 +1,13 @@
-"""The precision faults, by dtype: correct kernels but for one thing, everything else at its best."""
+"""The precision faults, by dtype: kernels that are correct, and at their best, but for one thing."""
 
 from __future__ import annotations
 
 from reference import BINARY16, BINARY32, BRAIN16, TENSOR32, Format
 from tests.faults.checks import CHANNELS, POSITIONS
 from tests.faults.kernels import Fault, Kernel, Slip, always, slip
-from tests.faults.orders import pairwise, sequential
+from tests.faults.orders import sequential
 
+CUT = TENSOR32.truncate
 TF32, BF16, FP16, FP32 = TENSOR32.round, BRAIN16.round, BINARY16.round, BINARY32.round
 
 
@@ -29,7 +30,7 @@ def _single() -> list[Fault]:
         always("TF32 operands", Kernel(input=TF32, weight=TF32)),
         always("TF32 input", Kernel(input=TF32)),
         always("TF32 weight", Kernel(weight=TF32)),
-        always("TF32 operands, truncated", Kernel(input=TENSOR32.truncate, weight=TENSOR32.truncate)),
+        always("TF32 operands, truncated", Kernel(input=CUT, weight=CUT)),
         always("bfloat16 operands", Kernel(input=BF16, weight=BF16)),
         always("bfloat16 input", Kernel(input=BF16)),
         always("bfloat16 weight", Kernel(weight=BF16)),
@@ -44,14 +45,15 @@ def _single() -> list[Fault]:
 
 
 def _half(each: Format, others: dict[str, Format]) -> list[Fault]:
-    name = each.name
+    """Return the faults of a 16-bit dtype; outputs are rounded twice, by way of the others."""
+    name = "float16" if each == BINARY16 else each.name
     return [
         always(f"{name} sums, pairwise", Kernel(accumulator=each)),
         always(f"{name} sums, sequential", Kernel(accumulator=each, order=sequential)),
         always(f"split-K(4) sums in {name}", Kernel(partial=each)),
         always("output truncated", Kernel(stores=(each.truncate,))),
         *(
-            always(f"output rounded to {other}, then again", Kernel(stores=(format.round,)))
+            always(f"output rounded to {other} first", Kernel(stores=(format.round,)))
             for other, format in others.items()
         ),
         always("bias added after rounding", Kernel(adds_bias_late=True)),
@@ -74,7 +76,8 @@ def _double() -> list[Fault]:
 FAULTS: dict[str, list[Fault]] = {
     "float32": _single(),
     "float16": _half(
-        BINARY16, {"bfloat16": BRAIN16, "13 bits": _wider(BINARY16, 2), "16 bits": _wider(BINARY16, 5)}
+        BINARY16,
+        {"bfloat16": BRAIN16, "13 bits": _wider(BINARY16, 2), "16 bits": _wider(BINARY16, 5)},
     ),
     "bfloat16": _half(
         BRAIN16, {"float16": BINARY16, "TF32": TENSOR32, "13 bits": _wider(BRAIN16, 5)}

@@ -33,10 +33,11 @@ class Checks(NamedTuple):
     operands: Operands
     enclosures: tuple[Enclosure, ...]
 
-    def failed(self, outputs: Array) -> tuple[str, ...]:
-        """Return the names of the checks that have an output outside of its enclosure."""
+    def failed(self, outputs: Array) -> dict[str, int]:
+        """Return how many outputs are outside of their enclosures, of the checks that have any."""
         found = zip(self.names, outputs, self.enclosures, strict=True)
-        return tuple(n for n, y, e in found if not e.contains(y.reshape(e.mid.shape)).all())
+        outside = {n: int((~e.contains(y.reshape(e.mid.shape))).sum()) for n, y, e in found}
+        return {name: count for name, count in outside.items() if count}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from reference import BRAIN16, Arithmetic, Format
+from reference import Arithmetic, Format
 from tests.faults.orders import Array, Order, Unit, pairwise
 
 Conversion = Callable[[Array], Array]
@@ -41,7 +41,8 @@ class Kernel:
 
     `input` and `weight` are converted before they are multiplied; `slices` cuts them in two
     numbers of that format, whose least product is left out. The sum, in `parts` stored as
-    `partial`, is multiplied by `scale`; `stores` are the conversions on the way to the output.
+    `partial`, is multiplied by `scale`; `stores` are the conversions on the way to the output;
+    and the bias is added to the finished output, if late.
     """
 
     order: Order = pairwise
@@ -101,12 +102,12 @@ class Kernel:
         return total
 
     def _ordered(self, weight: Array, input: Array, unit: Unit) -> Array:
-        factors = unit.hold(weight), unit.hold(input)
+        left, right = unit.hold(weight), unit.hold(input)
         if self.order is not pairwise:
-            return self.order(*factors, unit)
+            return self.order(left, right, unit)
         # Holds all its products at once: those of one call are enough.
         calls = range(weight.shape[1])
-        return np.stack([pairwise(*(each[:, call] for each in factors), unit) for call in calls])
+        return np.stack([pairwise(left[:, call], right[:, call], unit) for call in calls])
 
 
 def _sliced(values: Array, each: Format) -> tuple[Array, Array]:
@@ -147,6 +148,3 @@ def slip(name: str, action: Literal["drop", "double"], channels: int, positions:
         return Kernel(slip=Slip(action, int(random.integers(2**31)), output))
 
     return Fault(name, kernel)
-
-
-__all__ = ["BRAIN16", "Fault", "Kernel", "Operands", "Slip", "always", "slip"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tests.faults.catalogue import FAULTS
-from tests.faults.checks import OTHERS, Maker
-from tests.faults.kernels import Kernel
-from tests.faults.orders import ORDERS
+from tests.faults.checks import OTHERS, Checks, Maker
+from tests.faults.kernels import Fault, Kernel
+from tests.faults.orders import ORDERS, Order
 
 
 class Row(NamedTuple):
@@ -24,27 +24,44 @@ class Row(NamedTuple):
 class Alarms(NamedTuple):
     """How often correct kernels of an order were checked, and which checks failed."""
 
-    checks: int
-    failed: tuple[str, ...]
+    checks: int = 0
+    failed: tuple[str, ...] = ()
+
+
+class Tally:
+    """The trials of one fault. Of checks that fail as often, those with more outputs tell more."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault, self.trials, self.caught = fault, 0, 0
+        self.failed, self.outside = Counter[str](), Counter[str]()
+
+    def add(self, checks: Checks, seed: int) -> None:
+        """Do one trial."""
+        found = checks.failed(self.fault.kernel(seed)(checks.operands, checks.arithmetic))
+        self.trials += 1
+        self.caught += any(name not in OTHERS for name in found)
+        self.failed.update(found.keys())
+        self.outside.update(found)
+
+    def row(self) -> Row:
+        """Return what was found."""
+        order = sorted(self.failed, key=lambda name: (-self.failed[name], -self.outside[name]))
+        checks = [(f"+{n}" if n in OTHERS else n, self.failed[n]) for n in order]
+        return Row(self.fault.name, self.trials, self.caught, checks)
 
 
 def measured(
-    dtype: str, n: int, seeds: Iterable[int], orders: Iterable[str] | None = None
+    dtype: str, n: int, seeds: Iterable[int], orders: Sequence[Order] = ORDERS
 ) -> tuple[list[Row], dict[str, Alarms]]:
     """Return a row per fault of the dtype, and the false alarms per order of summation."""
-    trials, caught = 0, Counter[str]()
-    failed: dict[str, Counter[str]] = {fault.name: Counter() for fault in FAULTS[dtype]}
-    alarms: dict[str, Alarms] = {}
+    tallies = [Tally(fault) for fault in FAULTS[dtype]]
+    alarms = {order.__name__: Alarms() for order in orders}
     for seed in seeds:
-        trials += 1
         checks = Maker(dtype, n).checks(seed)
-        for fault in FAULTS[dtype]:
-            found = checks.failed(fault.kernel(seed)(checks.operands, checks.arithmetic))
-            caught[fault.name] += any(name not in OTHERS for name in found)
-            failed[fault.name].update(f"+{name}" if name in OTHERS else name for name in found)
-        for order in ORDERS:
-            count, before = alarms.get(order.__name__, Alarms(0, ()))
+        for tally in tallies:
+            tally.add(checks, seed)
+        for order in orders:
             found = checks.failed(Kernel(order=order)(checks.operands, checks.arithmetic))
-            alarms[order.__name__] = Alarms(count + len(checks.names), before + found)
-    rows = [Row(name, trials, caught[name], each.most_common()) for name, each in failed.items()]
-    return rows, alarms
+            count, failed = alarms[order.__name__]
+            alarms[order.__name__] = Alarms(count + len(checks.names), (*failed, *found))
+    return [tally.row() for tally in tallies], alarms
