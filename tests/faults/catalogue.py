@@ -1,4 +1,4 @@
-"""The precision faults, by dtype: kernels that are correct, and at their best, but for one thing."""
+"""The precision faults, by dtype: kernels that are correct and at their best but for one thing."""
 
 from __future__ import annotations
 

@@ -126,7 +126,8 @@ def pairwise(left: Array, right: Array, unit: Unit) -> Array:
 def _tree(terms: Array, unit: Unit) -> Array:
     size = len(terms)
     if size < 2:
-        return terms.sum(0)
+        total: Array = terms.sum(0)
+        return total
     if size % 2:
         return unit.add(_tree(terms[: size // 2], unit), _tree(terms[size // 2 :], unit))
     halves = _tree(terms.reshape(2, size // 2, *terms.shape[1:]).swapaxes(0, 1), unit)
