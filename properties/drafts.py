@@ -27,8 +27,12 @@ VALUES = {
     "cancelling": ("cancelling", "normal"),
     "wide input": ("wide", "signs"),
     "wide weight": ("signs", "wide"),
+    # Long sums of few products, which round the operands' last bits away at once or not at all.
+    "few inputs": ("few", "normal"),
+    "few weights": ("normal", "few"),
 }
-INTEGRAL = tuple(kind for kind in VALUES if kind not in ("normal", "sparse", "cancelling"))
+REAL = ("normal", "sparse", "cancelling", "few inputs", "few weights")
+INTEGRAL = tuple(kind for kind in VALUES if kind not in REAL)
 # Per dtype: significant bits of the widest integers, and of sums that stay exact. A sum of random
 # signs grows with the root of its length: in float16 it is what must stay below 65504.
 WIDE = {

@@ -94,6 +94,12 @@ def _sparse(bits: UInt64, seed: int) -> Float64:
     return np.where(_field(bits, 0, 3) == 0.0, _normal(bits, seed), 0.0)
 
 
+def _few(bits: UInt64, seed: int) -> Float64:
+    # About 8 nonzero, however large: a product then is one of a few, which bounds it tightly.
+    share = (bits * np.uint64(0xBF58476D1CE4E5B9)) >> np.uint64(32)
+    return np.where(share * np.uint64(bits.size) < np.uint64(8 << 32), _normal(bits, seed), 0.0)
+
+
 def _onehot(bits: UInt64, seed: int) -> Float64:
     values = np.zeros(bits.size)
     if bits.size:
@@ -114,6 +120,7 @@ KINDS: dict[str, Callable[[UInt64, int], npt.NDArray[Any]]] = {
     "normal": _normal,  # bell-shaped, about unit variance, all bits of a float64 in use
     "cancelling": _cancelling,
     "sparse": _sparse,  # one element in eight is nonzero
+    "few": _few,  # so are about eight in all
     "onehot": _onehot,
     "ones": _ones,
 }

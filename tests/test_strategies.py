@@ -57,6 +57,7 @@ REACH: dict[str, Sequence[object]] = {
     "values": (
         *(f"{kind} x {kind}" for kind in ("integers", "normal", "sparse")),
         *("onehot x integers", "integers x onehot", "cancelling x normal", "words x words"),
+        *("few x normal", "normal x few"),
         *("wide20 x signs", "signs x wide20", "wide27 x signs", "signs x wide27"),
         *("wide8 x signs", "signs x wide8", "wide11 x signs", "signs x wide11"),
     ),

@@ -11,7 +11,8 @@ MASK = 2**64 - 1
 SEEDS = (0, 1, 9408, 2**32 - 1)
 INTEGERS = ("integers", "signs", "wide13", "onehot", "ones")
 REAL = tuple(kind for kind in KINDS if kind != "words")
-LOCAL = tuple(kind for kind in KINDS if kind != "onehot")
+SIZED = ("onehot", "few")  # depend on the number of elements, too
+LOCAL = tuple(kind for kind in KINDS if kind not in SIZED)
 
 
 def splitmix64(state: int) -> int:
@@ -153,6 +154,24 @@ def test_sparse_is_mostly_zero() -> None:
     """About one element in eight of `sparse` is nonzero: within 5 standard deviations."""
     nonzero = np.count_nonzero(Recipe("sparse", 1).expand((8000,)))
     assert abs(nonzero - 1000) < 5 * np.sqrt(8000 * 7 / 64)
+
+
+@pytest.mark.parametrize("size", [1, 8, 9, 100, 5000])
+def test_few_are_about_eight(size: int) -> None:
+    """Up to 8 elements of `few` are all nonzero; of more, 8 on average over 200 seeds."""
+    counts = [np.count_nonzero(Recipe("few", seed).expand((size,))) for seed in range(200)]
+    if size <= 8:
+        assert set(counts) == {size}
+    else:  # within 5 standard deviations
+        assert abs(np.mean(counts) - 8) < 5 * np.sqrt(8 * (1 - 8 / size) / 200)
+
+
+def test_few_are_like_normal() -> None:
+    """What is kept has mean 0 and a spread of about 1: keeping does not depend on the value."""
+    values = np.concatenate([Recipe("few", seed).expand((5000,)) for seed in range(200)])
+    kept = values[values != 0]
+    assert abs(kept.mean()) < 5 / np.sqrt(kept.size)
+    assert 0.9 < kept.std() < 1.1
 
 
 @pytest.mark.parametrize("kind", LOCAL)

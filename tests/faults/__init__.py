@@ -1,0 +1,1 @@
+"""Precision faults: kernels that compute with too few bits, and the checks that see them."""
