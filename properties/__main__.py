@@ -6,11 +6,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from properties.child import CannotStart, Spares
 from properties.fingerprint import fingerprint
 from properties.implementation import Implementation
 from properties.replay import CANNOT_RUN, FAILED, replay
+from properties.rows import Rows, load
 from properties.runner import NotLoadable, Runner
 from properties.verification import verify
 
@@ -27,6 +29,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--profile", metavar="NAME")
     run.add_argument("-n", "--workers", default="0", metavar="N", help="as pytest-xdist's -n")
     run.add_argument("--json", type=Path, metavar="PATH", help="write report.json here too")
+    table: dict[str, Any] = {
+        "type": Path,
+        "metavar": "FILE.toml",
+        "help": "the arithmetic that is declared",
+    }
+    run.add_argument("--arithmetic", **table)
     again = commands.add_parser("replay", help="run a case.json again, in a fresh process")
     again.add_argument("case", type=Path, nargs="+")
     again.add_argument("--json", type=Path, metavar="PATH", help="write the outcomes here")
@@ -40,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     )
     measure.add_argument("implementation", nargs="*", default=["F.conv2d"], metavar="PKG.MOD:NAME")
     measure.add_argument("--device", default="cpu", metavar="DEVICE")
+    measure.add_argument("--arithmetic", **table)
     measure.add_argument(
         "--json", type=Path, metavar="PATH", help="write the measurements here, a line for each"
     )
@@ -62,6 +71,7 @@ def _verify(options: argparse.Namespace) -> int:
             only=options.only,
             profile=options.profile,
             workers=options.workers,
+            arithmetic=options.arithmetic,
         )
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -87,8 +97,9 @@ def _replay(options: argparse.Namespace) -> int:
 def _fingerprint(options: argparse.Namespace) -> int:
     found = []
     try:
+        rows = load(options.arithmetic) if options.arithmetic else Rows()
         for target in options.implementation:
-            implementation = Implementation(target, options.device)
+            implementation = Implementation(target, options.device, rows)
             with Runner(implementation, Spares(ahead=False)) as runner:
                 found.append(fingerprint(implementation, runner))
             print(found[-1])

@@ -62,8 +62,13 @@ class Implementation:
         return self.rows.of(dtype, result)
 
     def on(self, facts: Mapping[str, Any]) -> Implementation:
-        """Return torch's own with the rows of the device that `facts` describe; others as is."""
-        return replace(self, rows=builtin(self.device, facts)) if self.is_stock else self
+        """Return torch's own with the rows of the device that `facts` describe.
+
+        Others are returned as they are, and so is what has declared rows already.
+        """
+        if not self.is_stock or self.rows.declared:
+            return self
+        return replace(self, rows=builtin(self.device, facts))
 
     def __str__(self) -> str:
         return f"{self.short} on {self.device}"

@@ -71,8 +71,8 @@ def replay(path: Path) -> tuple[int, str]:
         return CANNOT_RUN, f"CANNOT RUN HERE {path}: {type(error).__name__}: {error}"
     try:
         with Runner(target, Spares(ahead=False)) as runner:
-            runner.start()
-            recheck(Subject(target, runner, Domain()), case, check)
+            own = target.on(runner.start())
+            recheck(Subject(own, runner, Domain()), case, check)
     except (CannotStart, NotLoadable, ValueError, KeyError, TypeError) as error:
         return CANNOT_RUN, f"CANNOT RUN HERE {path}: {error}"
     except v.Violation as violation:

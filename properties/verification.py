@@ -69,6 +69,7 @@ def verify(
     profile: str | None = None,
     workers: int | str = 0,
     directory: str | Path = ".conv2d",
+    arithmetic: str | Path | None = None,
 ) -> Report:
     """Check every property of `implementation` ("package.module:name") and return the report.
 
@@ -79,6 +80,7 @@ def verify(
     profile    "conv2d-gate" (default), "conv2d-dev" or "conv2d-hunt"
     workers    pytest-xdist's -n: 0 runs in one process
     directory  where cases, scripts and report.json go
+    arithmetic a TOML file of the rows that the implementation declares (`properties.rows`)
 
     Raises ValueError when pytest calls the request a usage error (unknown device, implementation
     that cannot be imported); the message is pytest's.
@@ -91,6 +93,7 @@ def verify(
     arguments += [word for name in devices for word in ("--conv2d-device", name)]
     arguments += [word for name in only for word in ("--conv2d-only", name)]
     arguments += ["--conv2d-seconds", str(seconds)] if seconds is not None else []
+    arguments += ["--conv2d-arithmetic", str(Path(arithmetic).resolve())] if arithmetic else []
     arguments += ["--hypothesis-profile", profile] if profile else []
     arguments += ["-n", str(workers)] if str(workers) != "0" else []
     status, output = run_pytest(arguments)
