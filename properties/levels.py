@@ -127,6 +127,7 @@ def _sizes(case: Case) -> dict[str, str]:
     return {
         "work": "several images or groups, or large" if several or large else "small",
         "batch": batch,
+        "images": "some" if images else "none",
         "in_channels": str(case.input.shape[-3]),
         "out_channels": str(case.weight.shape[0]),
         "output_height": str(case.output_shape[-2]),
@@ -144,13 +145,17 @@ def _blocks(case: Case) -> dict[str, str]:
     else:
         # A single group of so few channels has kernels of its own, so has a 1x1 convolution.
         alone = groups == 1 and (shared < 16 or case.weight.shape[-2:] == (1, 1))
-        blocks = "none" if alone else "last one partial"
-    both = p.stride[1] > 1 and p.dilation[1] > 1
+        blocks = ("one channel" if shared == 1 else "none") if alone else "last one partial"
+    both = [
+        stride > 1 and dilation > 1 for stride, dilation in zip(p.stride, p.dilation, strict=True)
+    ]
     several = case.weight.shape[-2] > 1 or case.output_shape[-2] > 1
     return {
         "channel_blocks": blocks,
         "output_columns": "29 or more" if case.output_shape[-1] >= 29 else "28 or fewer",
-        "width_steps": "strided and dilated" if both else "strided or dilated",
+        "height_steps": "strided and dilated" if both[0] else "strided or dilated",
+        "width_steps": "strided and dilated" if both[1] else "strided or dilated",
+        "row_padding": "at most half" if _hides_few_rows(case) else "more",
         "row_reads": "several" if several else "one",
         "dilated_kernel": "inside" if _is_inside(case) else "outside",
     }
@@ -170,7 +175,14 @@ def _is_inside(case: Case) -> bool:
         sizes.append(size + (max(end - start, 0) if zeros else start + end))
         starts.append(start if zeros else 0)
     fits = sizes[0] >= reach[0] and kernel[1] <= 14
-    return fits and starts[0] <= reach[0] // 2 and starts[1] < reach[1]
+    return fits and _hides_few_rows(case) and starts[1] < reach[1]
+
+
+def _hides_few_rows(case: Case) -> bool:
+    """Tell whether padding hides at most half of the dilated kernel's rows."""
+    p, height = case.params, case.weight.shape[-2]
+    start = p.pads(case.weight.shape[-2:])[0][0] if p.padding_mode == "zeros" else 0
+    return start <= (p.dilation[0] * (height - 1) + 1) // 2
 
 
 def _memory(case: Case) -> dict[str, str]:

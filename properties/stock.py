@@ -11,6 +11,7 @@ from properties.proofs import build, call, constant, ones
 # oneDNN's forward kernels of small matrix products, where a whole row of outputs is padding: what
 # finishes a row (adding the bias, rounding to the stored dtype) runs on an address never set.
 _EMPTY_ROWS: dict[str, tuple[str, ...]] = {
+    "images": ("some",),
     "rows": ("read the input",),
     "columns": ("read only padding",),
     "width_vs_dilation": ("narrower",),
@@ -23,6 +24,7 @@ _LARGE = ("several images or groups, or large",)
 # Torch asks oneDNN for every bfloat16 and float16 convolution, for float32 only if it looks large.
 # A complex convolution is computed as three real ones, of its parts and of their sum.
 _ONE_COLUMN: dict[str, tuple[str, ...]] = {
+    "images": ("some",),
     "reads_as": ("channels_last",),
     "in_channels": ("1",),
     "several_columns": ("no",),
@@ -144,6 +146,7 @@ STOCK: tuple[KnownDefect, ...] = (
         affected=build("onednn.bfloat16", cpu="AVX512"),
         region={
             "dtype": ("bfloat16",),
+            "images": ("some",),
             "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
             "reads_as": ("channels_last",),
             "dilation_h": ("2 or more",),
@@ -185,6 +188,7 @@ STOCK: tuple[KnownDefect, ...] = (
         affected=build("onednn.bfloat16", cpu="AVX512"),
         region={
             "dtype": ("bfloat16",),
+            "images": ("some",),
             "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
             "reads_as": ("channels_last",),
             "several_columns": ("no",),
@@ -194,6 +198,9 @@ STOCK: tuple[KnownDefect, ...] = (
             "dilation_w": ("1",),
             "kernel_w": ("2 or more",),
             "groups": ("1", "2", "multiplier", "prime"),
+            "channel_blocks": ("full", "last one partial", "none"),
+            "row_padding": ("at most half",),
+            "height_steps": ("strided or dilated",),
         },
         kind="value",
         shows_as=("relation", "nondeterminism"),

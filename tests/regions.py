@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from properties.case import Case
 from properties.child import Spares
-from properties.domain import FACTORS
+from properties.domain import FACTORS, activated
 from properties.known import KnownDefect
 from properties.stock import STOCK
 from properties.strategies import cases
@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> int:
     subject = subject_of("F.conv2d", spares)
     for defect in STOCK:
         found: Counter[str] = Counter()
-        calls = inside(defect, wanted)
+        with activated(subject.domain):
+            calls = inside(defect, wanted)
         for case in calls:
             try:
                 subject.check(case)

@@ -28,6 +28,7 @@ def level(
         (16, 1, 3, "full"),
         (32, 2, 1, "full"),
         (15, 1, 3, "none"),
+        (1, 1, 3, "one channel"),
         (17, 1, 3, "last one partial"),
         (17, 1, 1, "none"),
         (17, 2, 1, "last one partial"),
@@ -68,6 +69,25 @@ def test_width_steps_look_at_columns(
 ) -> None:
     """Only a stride and a dilation of the same axis, the columns, go together."""
     assert level("width_steps", (5, 5), (1, 1, 2, 2), stride=stride, dilation=dilation) == found
+
+
+def test_height_steps_look_at_rows() -> None:
+    """The same for the other axis."""
+    both = level("height_steps", (5, 5), (1, 1, 2, 2), stride=(2, 1), dilation=(2, 1))
+    mixed = level("height_steps", (5, 5), (1, 1, 2, 2), stride=(2, 1), dilation=(1, 2))
+    assert (both, mixed) == ("strided and dilated", "strided or dilated")
+
+
+@pytest.mark.parametrize(
+    ("padding", "dilation", "found"),
+    [(1, 1, "at most half"), (2, 1, "more"), (2, 2, "at most half"), (3, 2, "more")],
+)
+def test_row_padding(padding: int, dilation: int, found: str) -> None:
+    """Half of a kernel of 3 rows is one row, dilated by 2 it is two."""
+    found_level = level(
+        "row_padding", (9, 3), (1, 1, 3, 1), padding=(padding, 0), dilation=(dilation, 1)
+    )
+    assert found_level == found
 
 
 @pytest.mark.parametrize(
