@@ -20,8 +20,9 @@ from properties.relations import (
     take,
     true_convolution,
 )
-from properties.values import KINDS, Float64, Recipe
+from properties.values import Float64, Recipe
 from reference import Conv2dParams, Enclosure
+from tests.recipes import SOME
 
 SHAPE = (3, 5, 7)
 
@@ -40,7 +41,7 @@ def rationals(values: Float64) -> list[Fraction]:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "words"])
+@pytest.mark.parametrize("kind", [kind for kind in SOME if kind != "words"])
 def test_split_is_exact(kind: str, dtype: Any) -> None:
     """The parts add up to the value, exactly, and both are numbers of the dtype."""
     for exponent in (-20, 0, 20):

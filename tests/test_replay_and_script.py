@@ -23,7 +23,7 @@ from properties.replay import CANNOT_RUN, FAILED, FIXED, recheck
 from properties.repro import WRITTEN_OUT, script
 from properties.runner import Runner
 from properties.subject import Subject
-from properties.values import KINDS, Recipe
+from properties.values import Recipe
 from tests.killing import Recycling
 from tests.plugin_targets import (
     CALL,
@@ -39,6 +39,7 @@ from tests.plugin_targets import (
     Defect,
     environment,
 )
+from tests.recipes import SOME
 
 STOCK = "torch.nn.functional:conv2d"
 LIMIT = 60.0
@@ -168,7 +169,7 @@ def test_script_draws_large_tensors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "exponent"), [(k, e) for k in KINDS for e in (0, -60, 40) if k != "words" or not e]
+    ("kind", "exponent"), [(k, e) for k in SOME for e in (0, -60, 40) if k != "words" or not e]
 )
 def test_script_hashes_as_the_suite_does(kind: str, exponent: int, tmp_path: Path) -> None:
     """The counter hash in the script gives the bits of `properties.values`, always."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from properties.values import KINDS, Recipe, counter_hash
+from properties.values import Recipe, counter_hash
+from tests.recipes import SOME
 
 MASK = 2**64 - 1
 SEEDS = (0, 1, 9408, 2**32 - 1)
 INTEGERS = ("integers", "signs", "wide13", "onehot", "ones")
-REAL = tuple(kind for kind in KINDS if kind != "words")
+REAL = tuple(kind for kind in SOME if kind != "words")
 SIZED = ("onehot", "few")  # depend on the number of elements, too
-LOCAL = tuple(kind for kind in KINDS if kind not in SIZED)
+LOCAL = tuple(kind for kind in SOME if kind not in SIZED)
 
 
 def splitmix64(state: int) -> int:
@@ -123,7 +124,7 @@ def test_the_exponent_scales_exactly(kind: str) -> None:
     np.testing.assert_array_equal(scaled, plain * 2.0**-20, strict=True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOME)
 def test_shapes_are_filled_in_row_major_order(kind: str) -> None:
     """A tensor is its flat expansion reshaped; an empty one has no elements, a 0-d one has one."""
     flat = Recipe(kind, 6).expand((24,))
