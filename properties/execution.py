@@ -187,7 +187,8 @@ def _is_plain(value: Any) -> bool:
 
 
 def _threads() -> int:
+    """Return the number of threads; a directory's link count tells more quickly than its list."""
     try:
-        return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - twice per call: be quick
+        return os.stat("/proc/self/task").st_nlink - 2  # noqa: PTH116 - once per call: be quick
     except OSError:
         return 0

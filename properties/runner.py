@@ -80,9 +80,10 @@ class Runner:
         """Carry out one call in the worker."""
         request, buffers = encode(case)
         self._number += 1
-        request |= {"request": "run", "limit": payload_limit(case)}
+        limit = payload_limit(case)
+        request |= {"request": "run", "limit": limit}
         request |= {"settle": self._settle, "number": self._number}
-        reply, data = self.exchange(case, request, buffers, payload_limit(case))
+        reply, data = self.exchange(case, request, buffers, limit)
         if late := reply.get("late"):
             written = self._sent.get(late, case) if isinstance(late, int) else case
             self.stop()
