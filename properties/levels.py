@@ -26,6 +26,7 @@ def levels(case: Case) -> dict[str, str]:
         "dilation_h": "1" if case.params.dilation[0] == 1 else "2 or more",
         "dilation_w": "1" if case.params.dilation[1] == 1 else "2 or more",
         "groups": _groups(case),
+        "group_channels": "1" if case.weight.shape[1] == 1 else "several",
         "bias": "yes" if case.bias is not None else "no",
         "passes": "+".join(case.gradients) or "forward",
         "values": _values(case),

@@ -40,6 +40,7 @@ REACH: dict[str, Sequence[object]] = {
     "out_channels": (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65),
     "output_width": (1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65),
     "images": ("some", "none"),
+    "group_channels": ("1", "several"),
     "channel_blocks": ("full", "one channel", "none", "last one partial"),
     "row_padding": ("at most half", "more"),
     "height_steps": ("strided and dilated", "strided or dilated"),
