@@ -27,10 +27,13 @@ VALUES = {
     "cancelling": ("cancelling", "normal"),
     "wide input": ("wide", "signs"),
     "wide weight": ("signs", "wide"),
+    "wide upstream": ("signs", "signs"),
     # Long sums of few products, which round the operands' last bits away at once or not at all.
     "few inputs": ("few", "normal"),
     "few weights": ("normal", "few"),
 }
+# Of grad_output where it is not the bias' kind: with one wide factor every product is as wide.
+UPSTREAM = {"wide input": "signs", "wide weight": "signs", "wide upstream": "wide"}
 REAL = ("normal", "sparse", "cancelling", "few inputs", "few weights")
 INTEGRAL = tuple(kind for kind in VALUES if kind not in REAL)
 # Per dtype: significant bits of the widest integers, and of sums that stay exact. A sum of random
@@ -104,13 +107,13 @@ class Draft:
         height, width = self.geometry.input_size()
         batch = () if self.batch == "unbatched" else (int(self.batch),)
         layouts = self.layouts if batch else ("contiguous", self.layouts[1], "contiguous")
-        first, second, other = self._kinds()
+        first, second, offset, last = self._kinds()
         height, width = max(height, avoid.min_height), max(width, avoid.min_width)
         shape = (*batch, self.groups * self.shared, height, width)
         out_channels, seed = self.groups * self.multiplier, 4 * self.seed
         exponent = self.scale * STEPS.get(self.dtype, 10)
         weight_shape = (out_channels, self.shared, *self.geometry.kernel)
-        bias = Tensor((out_channels,), Recipe(other, seed + 2, exponent))
+        bias = Tensor((out_channels,), Recipe(offset, seed + 2, exponent))
         case = Case(
             Tensor(shape, Recipe(first, seed, exponent), layouts[0]),
             Tensor(weight_shape, Recipe(second, seed + 1), layouts[1]),
@@ -120,18 +123,34 @@ class Draft:
         )
         if self.passes == "forward":
             return case
-        upstream = Tensor(case.output_shape, Recipe(other, seed + 3), layouts[2])
+        upstream = Tensor(case.output_shape, Recipe(last, seed + 3), layouts[2])
         return case.replace(gradients=tuple(self.passes.split("+")), grad_output=upstream)
 
-    def _kinds(self) -> tuple[str, str, str]:
-        """Return the kinds of input, weight, and of bias and grad_output."""
-        integral = self.values in INTEGRAL
+    def _kinds(self) -> tuple[str, str, str, str]:
+        """Return the kinds of input, weight, bias and grad_output."""
+        first, second = VALUES[self.values]
+        plain = "integers" if self.values in INTEGRAL else "normal"
+        upstream = UPSTREAM.get(self.values, plain)
         if self.dtype in WIDE:
-            depth = self.shared * self.geometry.kernel[0] * self.geometry.kernel[1]
             most, exact = WIDE[self.dtype]
-            width = max(4, min(most, exact - depth.bit_length()))
-            first, second = (k if k != "wide" else f"wide{width}" for k in VALUES[self.values])
-            return first, second, "integers" if integral else "normal"
-        if integral and "wide" not in VALUES[self.values]:
-            return (*VALUES[self.values], "integers")
-        return "words", "words", "words"  # of an integer dtype, where everything is exact
+            wide = f"wide{max(4, min(most, exact - self._terms().bit_length()))}"
+            first, second, upstream = (
+                wide if kind == "wide" else kind for kind in (first, second, upstream)
+            )
+        elif plain == "normal" or "wide" in (first, second, upstream):
+            return "words", "words", "words", "words"  # of integers, where everything is exact
+        return first, second, plain, upstream
+
+    def _terms(self) -> int:
+        """Return the length of the longest sum that is asked for."""
+        taps = self.geometry.kernel[0] * self.geometry.kernel[1]
+        terms = [self.shared * taps]
+        if "input" in self.passes:
+            terms.append(self.multiplier * taps)
+        if "weight" in self.passes or "bias" in self.passes:
+            size = self.geometry.params(1).output_size(
+                self.geometry.input_size(), self.geometry.kernel
+            )
+            images = int(self.batch) if self.batch.isdigit() else 1
+            terms.append(images * size[0] * size[1])
+        return max(terms)

@@ -139,7 +139,8 @@ class Executor:
                     entry["buffer"] = len(data)
                     data.append(read_bytes(value))
                     if name == "output":
-                        self.outputs.add(Output(request["number"], value.detach(), data[-1]))
+                        own = Output(request["number"], value.detach(), data[-1], span(value))
+                        self.outputs.add(own)
             described[name] = entry
         return described, data
 

@@ -18,11 +18,15 @@ RECENT = 4
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """An output of the call of this number, and its elements when the call returned."""
+    """An output of the call of this number: its elements when the call returned, and its storage.
+
+    `place` holds the first address of the storage and the first one after it.
+    """
 
     number: int
     tensor: torch.Tensor
     data: bytes
+    place: tuple[int, int]
 
     def written(self) -> bool:
         """Tell whether an element differs from what was returned."""
@@ -30,8 +34,7 @@ class Output:
 
     def overlaps(self, low: int, high: int) -> bool:
         """Tell whether its storage has an address from `low` on and below `high`."""
-        start, end = span(self.tensor)
-        return low < end and start < high
+        return low < self.place[1] and self.place[0] < high
 
 
 class Outputs:
@@ -47,8 +50,7 @@ class Outputs:
         self._count = 0
 
     def __iter__(self) -> Iterator[Output]:
-        first = [output for output in self._first if output not in self._recent]
-        return iter([*first, *self._recent])
+        return iter({output.number: output for output in (*self._first, *self._recent)}.values())
 
     def add(self, output: Output) -> None:
         """Keep an output that is being returned."""

@@ -61,7 +61,7 @@ REACH: dict[str, Sequence[object]] = {
     "values": (
         *(f"{kind} x {kind}" for kind in ("integers", "normal", "sparse")),
         *("onehot x integers", "integers x onehot", "cancelling x normal", "words x words"),
-        *("few x normal", "normal x few"),
+        *("few x normal", "normal x few", "signs x signs"),
         *("wide20 x signs", "signs x wide20", "wide27 x signs", "signs x wide27"),
         *("wide8 x signs", "signs x wide8", "wide11 x signs", "signs x wide11"),
     ),
@@ -152,6 +152,17 @@ def test_layouts_are_independent(drawn: list[Case]) -> None:
         if case.grad_output is not None
     }
     assert len(found) == 8
+
+
+def test_every_operand_is_wide_somewhere(drawn: list[Case]) -> None:
+    """Input, weight and grad_output take turns at the widest integers: packed copies are seen."""
+    wide = {
+        name
+        for case in drawn
+        for name, tensor in case.tensors.items()
+        if getattr(tensor.values, "kind", "").startswith("wide")
+    }
+    assert wide == {"input", "weight", "grad_output"}
 
 
 def test_same_meets_even_kernels_and_dilation(drawn: list[Case]) -> None:
