@@ -67,7 +67,9 @@ def reach(run: Callable[[Case], Observation], case: Case, name: str) -> Reach:
     """Measure the spread of one NaN in a call of this shape: in the input, or in grad_output."""
     backward = name == "input"
     spotted, result = ("grad_output", "input") if backward else ("input", "output")
-    probe = case.replace(gradients=("input",)) if backward else case.forward()
+    probe = case.forward()
+    if backward:
+        probe = probe.replace(gradients=("input",), grad_output=case.grad_output)
     ones = {key: Tensor.of(np.ones(t.shape), t.layout) for key, t in probe.tensors.items()}
     shape = probe.tensors[spotted].shape
     spot = (*(0 for _ in shape[:-2]), shape[-2] // 2, shape[-1] // 2)

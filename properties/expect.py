@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 import reference
 from properties.case import Case
 from properties.implementation import Implementation
 from properties.observation import expected_shapes
 from reference import Arithmetic, Enclosure, Modular, gamma
+from reference.contractions import magnitude
 
 
 def expected(case: Case, implementation: Implementation) -> dict[str, Enclosure]:
@@ -79,7 +78,7 @@ def _sum(first: Enclosure, second: Enclosure, arithmetic: Arithmetic | Modular) 
     if isinstance(arithmetic, Modular):
         return arithmetic.enclose(first.mid + second.mid)
     mid = first.mid + second.mid
-    size = sum(np.abs(p.mid.real) + np.abs(p.mid.imag) + p.rad for p in (first, second))
+    size = sum(magnitude(part.mid) + part.rad for part in (first, second))
     rad = first.rad + second.rad
     rounding = gamma(2, arithmetic.output.u) + gamma(2, reference.BINARY64.u)
     return Enclosure(mid, (rad + rounding * size + 3 * arithmetic.output.eta) * (1 + 2.0**-40))

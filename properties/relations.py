@@ -14,6 +14,7 @@ import numpy as np
 from properties.case import Case
 from properties.dtypes import Exact
 from reference import Enclosure, gamma
+from reference.contractions import magnitude
 
 ULP = 2.0**-52
 
@@ -47,12 +48,12 @@ def concatenate(balls: Sequence[Enclosure], axis: int) -> Enclosure:
 def inner(values: Exact, ball: Enclosure) -> Enclosure:
     """Return sum of conj(values) * ball, as a ball with one element."""
     # |re| + |im| of a factor bounds what either part of the product owes to either of the other.
-    magnitude = np.abs(values.real) + np.abs(values.imag)
+    size = magnitude(values)
     if not np.isfinite(ball.rad).all():  # 0 times infinity would be NaN
         return Enclosure(np.zeros(1, ball.mid.dtype), np.array([np.inf]))
-    total = np.sum(magnitude * (np.abs(ball.mid.real) + np.abs(ball.mid.imag)))
+    total = np.sum(size * magnitude(ball.mid))
     terms = (2 if np.iscomplexobj(ball.mid) else 1) * (values.size + 1)
-    radius = np.sum(magnitude * ball.rad) * (1 + ULP * (terms + 1)) + terms * ULP * total
+    radius = np.sum(size * ball.rad) * (1 + ULP * (terms + 1)) + terms * ULP * total
     return Enclosure(np.array([np.sum(np.conj(values) * ball.mid)]), np.array([radius]))
 
 
@@ -61,15 +62,15 @@ def conjugate(ball: Enclosure) -> Enclosure:
     return Enclosure(np.conj(ball.mid), ball.rad)
 
 
-def computed(mid: Exact, magnitude: Exact, terms: int) -> Enclosure:
-    """Return the ball of a float64 sum of products; `magnitude` is the sum of their magnitudes.
+def computed(mid: Exact, size: Exact, terms: int) -> Enclosure:
+    """Return the ball of a float64 sum of products; `size` is the sum of their magnitudes.
 
-    By Higham's Lemma 3.1 |error| <= gamma(k, u) * magnitude, here with two roundings of `terms`
+    By Higham's Lemma 3.1 |error| <= gamma(k, u) * size, here with two roundings of `terms`
     each, which covers complex products too.
     """
     if mid.dtype == np.int64:
         return exactly(mid)
-    return Enclosure(mid, gamma(2 * terms + 4, ULP / 2) * (1 + ULP) ** 4 * magnitude)
+    return Enclosure(mid, gamma(2 * terms + 4, ULP / 2) * (1 + ULP) ** 4 * size)
 
 
 def split(values: Exact) -> tuple[Exact, Exact]:
@@ -104,7 +105,7 @@ def true_convolution(case: Case) -> Enclosure:
     Each product x[a] w[b] is added where it lands, at a + dilation * b; padding and stride then
     pick the places that conv2d would compute. Shares no code with the oracle.
     """
-    sizes = {name: np.abs(a.real) + np.abs(a.imag) for name, a in case.arrays.items()}
+    sizes = {name: magnitude(array) for name, array in case.arrays.items()}
     terms = case.weight.shape[1] * case.weight.shape[2] * case.weight.shape[3] + 1
     return computed(_landed(case, case.arrays), _landed(case, sizes), terms)
 

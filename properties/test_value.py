@@ -14,6 +14,7 @@ from properties.relations import computed, true_convolution
 from properties.strategies import cases
 from properties.subject import Subject
 from reference import Enclosure, Modular
+from reference.contractions import magnitude
 
 FORWARD = ("forward",)
 
@@ -53,12 +54,11 @@ def matrix_product(pixels: Exact, weight: Exact, bias: Exact | None) -> Enclosur
     """Return weight @ pixels + bias over the channels, with the float64 errors of that sum."""
     matrix, terms = weight[:, :, 0, 0], weight.shape[1] + 1
     mid = np.einsum("oc,...chw->...ohw", matrix, pixels)
-    sizes = [np.abs(a.real) + np.abs(a.imag) for a in (matrix, pixels)]
-    magnitude = np.einsum("oc,...chw->...ohw", *sizes)
+    size = np.einsum("oc,...chw->...ohw", magnitude(matrix), magnitude(pixels))
     if bias is not None:
         offset = bias[:, None, None]
-        mid, magnitude = mid + offset, magnitude + np.abs(offset.real) + np.abs(offset.imag)
-    return computed(mid, magnitude, terms)
+        mid, size = mid + offset, size + magnitude(offset)
+    return computed(mid, size, terms)
 
 
 @given(case=cases(kernel=("1x1",), groups=("1",), padding=("0", "valid"), passes=FORWARD))

@@ -16,7 +16,7 @@ from reference.bilinear import Bilinear
 from reference.contractions import magnitude
 from reference.direct import INFLATION, Sums, accumulated, final_rounding, growth, sealed
 from reference.enclosure import Enclosure, Mask
-from reference.exact_complex import joined
+from reference.exact_complex import sum_complex
 from reference.exact_contractions import sum_exactly
 from reference.exactness import exact_outputs
 from reference.fast import Normwise, normwise
@@ -88,13 +88,7 @@ def enclose_sum(addends: Array, arithmetic: Arithmetic) -> Enclosure:
     parts = {"images": np.array(len(addends)), "any": np.array(np.inf)}
     stored = parts.get(arithmetic.stores, np.array(1))
     sums = Sums(np.zeros((), np.int64), counts, size, reach, stored, mid)
-    real, imaginary = addends.real, addends.imag
-
-    def exactly() -> Array:
-        if not np.iscomplexobj(addends):
-            return sum_exactly(addends)
-        return joined(sum_exactly(real), sum_exactly(imaginary))
-
+    exactly = partial(sum_complex if np.iscomplexobj(addends) else sum_exactly, addends)
     return _enclose(sums, arithmetic, [], [addends], lambda: np.zeros((), np.int64), exactly)
 
 

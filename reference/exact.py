@@ -17,20 +17,16 @@ torch's: of the conjugate weight or input.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
 from reference.arguments import Array, ArrayLike
-from reference.calls import Call, bias_call, forward_call, input_call, weight_call
+from reference.calls import bias_call, forward_call, input_call, weight_call
 from reference.exact_complex import (
     accumulate_complex,
     correlate_complex,
-    is_complex,
-    joined,
-    parts,
-    read_complex,
     scatter_complex,
+    sum_complex,
 )
 from reference.exact_contractions import (
     accumulate_exactly,
@@ -58,8 +54,7 @@ def conv2d_exact(
     A ValueError also for a bias that lies hundreds of binades from the products.
     """
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
-    read = partial(forward_call, params=params, copies=COPIES, as_floats=True)
-    geometry, (x, w, *b) = read_complex(read, input, weight, bias)
+    geometry, (x, w, *b) = forward_call(input, weight, bias, params, copies=COPIES, as_floats=True)
     contract = correlate_complex if np.iscomplexobj(x) else correlate_exactly
     y = contract(x, w, b[0] if b else None, geometry)
     return y if geometry.is_batched else y[0]
@@ -80,8 +75,9 @@ def conv2d_input_exact(
     A padded copy's gradient is added to the element it repeats before the sum is rounded.
     """
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
-    read = partial(input_call, input_size, params=params, copies=COPIES, as_floats=True)
-    geometry, (w, gy) = read_complex(read, weight, grad_output)
+    geometry, (w, gy) = input_call(
+        input_size, weight, grad_output, params, copies=COPIES, as_floats=True
+    )
     contract = scatter_complex if np.iscomplexobj(w) else scatter_exactly
     gx = contract(w, gy, geometry)
     return gx if geometry.is_batched else gx[0]
@@ -99,18 +95,14 @@ def conv2d_weight_exact(
 ) -> Array:
     """Return the gradient with respect to the weight, of shape `weight_size`."""
     params = Conv2dParams(stride, padding, dilation, groups, padding_mode)
-
-    def read(x: ArrayLike, gy: ArrayLike) -> Call:
-        return weight_call(x, weight_size, gy, params, copies=COPIES, as_floats=True)
-
-    geometry, (x, gy) = read_complex(read, input, grad_output)
+    geometry, (x, gy) = weight_call(
+        input, weight_size, grad_output, params, copies=COPIES, as_floats=True
+    )
     contract = accumulate_complex if np.iscomplexobj(x) else accumulate_exactly
     return contract(x, gy, geometry)
 
 
 def conv2d_bias_exact(grad_output: ArrayLike) -> Array:
     """Return the gradient with respect to the bias, of shape (out_channels,)."""
-    read = partial(bias_call, copies=COPIES, as_floats=True)
-    if not is_complex(grad_output):
-        return sum_exactly(read(grad_output))
-    return joined(*(sum_exactly(read(part)) for part in parts(grad_output)))
+    gy = bias_call(grad_output, copies=COPIES, as_floats=True)
+    return sum_complex(gy) if np.iscomplexobj(gy) else sum_exactly(gy)

@@ -7,17 +7,14 @@ is doubled, and the real contractions do the rest. Gradients are torch's: of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-from reference.arguments import Array, ArrayLike, FloatArray, is_tensor
-from reference.calls import Call
+from reference.arguments import Array, FloatArray
 from reference.exact_contractions import (
     accumulate_exactly,
     correlate_exactly,
     scatter_exactly,
+    sum_exactly,
 )
 from reference.geometry import Geometry
 
@@ -58,34 +55,9 @@ def joined(real: FloatArray, imag: FloatArray) -> Array:
     return result
 
 
-def is_complex(value: ArrayLike) -> bool:
-    """Tell whether an operand is complex."""
-    if is_tensor(value):
-        return bool(value.is_complex())
-    try:
-        return np.asarray(value).dtype.kind == "c"
-    except (TypeError, ValueError):
-        return False  # who reads it refuses it, and says why
-
-
-def parts(value: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
-    """Return the real and the imaginary part of an operand; zeros for that of a real one."""
-    if value is None:
-        return None, None
-    if not is_complex(value):
-        return value, np.zeros(np.shape(value))
-    array: Any = value if is_tensor(value) else np.asarray(value)
-    return array.real, array.imag
-
-
-def read_complex(read: Callable[..., Call], *operands: ArrayLike) -> Call:
-    """Return what a reader of real operands returns, its arrays complex if an operand is."""
-    if not any(map(is_complex, operands)):
-        return read(*operands)
-    real, imag = zip(*map(parts, operands), strict=True)
-    geometry, arrays = read(*real)
-    pairs = zip(arrays, read(*imag).arrays, strict=True)
-    return Call(geometry, tuple(joined(a, b) for a, b in pairs))
+def sum_complex(gy: Array) -> Array:
+    """Return the gradient with respect to the bias."""
+    return joined(sum_exactly(gy.real), sum_exactly(gy.imag))
 
 
 def _side_by_side(first: Array, second: Array, groups: int, axis: int) -> FloatArray:

@@ -138,3 +138,17 @@ def test_a_small_wrong_value_is_no_class() -> None:
 def test_no_error_is_no_news() -> None:
     """Exact sides agree whatever is declared, and nothing is counted."""
     assert relate(0.0, FAST).search.fast == 0
+
+
+def test_the_reach_is_measured_in_a_call_of_any_derivative(native: Subject) -> None:
+    """The probe of a second-order call asks for the gradient that it looks at, and no more."""
+    case = images(2, 3)
+    asked = case.replace(
+        gradients=("input", "weight"),
+        grad_output=Tensor(case.output_shape, Recipe("ones")),
+        derivative="second",
+        direction_input=case.input,
+        direction_weight=case.weight,
+    )
+    for name in ("output", "input", "second_weight"):
+        assert not reach(native.run, asked, name).beyond
