@@ -37,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", action="append", default=[], metavar="FACTOR=LEVEL")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--gradients", action="store_true", help="ask for all of them, always")
+    parser.add_argument("--seed", type=int, default=0, help="other cases for every other seed")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="end after so many")
     options = parser.parse_args(arguments)
     spares = Spares()
     found = 0
@@ -51,6 +53,7 @@ class Campaign:
 
     def __init__(self, target: str, options: argparse.Namespace, spares: Spares) -> None:
         self.target, self.total, self.gradients = target, options.cases, options.gradients
+        self.seed, self.seconds = options.seed, options.seconds
         self.subject = subject_of(target, spares, Domain.parse(options.only), options.device)
         self.used: dict[str, float] = {}
         self.seen: set[str] = set()
@@ -60,11 +63,11 @@ class Campaign:
     def run(self) -> int:
         """Run to the end; return the number of violations."""
         began, round_ = time.monotonic(), 0
-        while len(self.seen) < self.total:
+        while len(self.seen) < self.total and time.monotonic() < began + self.seconds:
             round_ += 1
             for strategy in self.strategies():
                 with activated(self.subject.domain), known.activated(self.subject.defects):
-                    seed(round_)(_settings()(given(strategy)(self.judge)))()
+                    seed(10_000 * self.seed + round_)(_settings()(given(strategy)(self.judge)))()
             rate = len(self.seen) / (time.monotonic() - began)
             print(
                 f"{self.target}: {len(self.seen)} cases, {rate:.0f}/s, {self.found} violations",
