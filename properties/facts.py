@@ -30,11 +30,21 @@ def prepare(device: str) -> Header:
         facts |= _cuda_facts(device)
     elif device != "cpu":
         facts["device_name"] = device
+    _warm_up()
     if device != "cpu":
         total = torch.ones(8, device=device).sum().item()
         if total != 8:
             raise RuntimeError(f"{device} answers, but sums eight ones to {total}")
     return facts | flags(device)
+
+
+def _warm_up() -> None:
+    """Go backward once: torch then imports hundreds of modules, which is no part of any call.
+
+    Where the disk is slow or the machine busy it takes as long as a call that hangs.
+    """
+    one = torch.ones((), requires_grad=True)
+    torch.autograd.grad(one * one, [one])
 
 
 def flags(device: str) -> Header:
