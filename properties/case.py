@@ -180,17 +180,17 @@ class Case:
     def summary(self) -> str:
         """Return the call in one line, defaults left out."""
         parts = [self.dtype, f"input {_shape(self.input)}", f"weight {_shape(self.weight)}"]
-        parts += ["bias"] if self.bias is not None else []
+        if self.bias is not None:
+            parts.append("bias" if self.bias.layout == "contiguous" else f"{self.bias.layout} bias")
         p, plain = self.params, Conv2dParams()
         for name in ("stride", "padding", "dilation", "groups", "padding_mode"):
             value = getattr(p, name)
             if value != getattr(plain, name):
                 parts.append(f"{name} {value}")
         if self.gradients and self.grad_output is not None:
-            layout = (
-                "" if self.grad_output.layout == "contiguous" else " (channels_last grad_output)"
-            )
-            parts.append(f"gradients of {', '.join(self.gradients)}{layout}")
+            layout = self.grad_output.layout
+            how = "" if layout == "contiguous" else f" ({layout} grad_output)"
+            parts.append(f"gradients of {', '.join(self.gradients)}{how}")
         if self.derivative != "first":
             parts.append({"second": "and second order"}.get(self.derivative, self.derivative))
         return ", ".join(parts)

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from properties.layouts import LAYOUTS
+
 FACTORS: dict[str, tuple[str, ...]] = {
     "dtype": (
         "float32", "float64", "float16", "bfloat16", "complex64", "complex128", "int8", "uint8",
@@ -25,7 +27,7 @@ FACTORS: dict[str, tuple[str, ...]] = {
     "groups": ("1", "2", "depthwise", "multiplier", "prime"),
     "batch": ("1", "2", "0", "4", "5", "15", "16", "17", "unbatched"),
     "bias": ("no", "yes"),
-    "layout": ("contiguous", "channels_last"),
+    "layout": LAYOUTS,  # of every operand
     "passes": (
         "forward", "input", "weight", "input+weight", "bias", "input+bias", "weight+bias",
         "input+weight+bias",

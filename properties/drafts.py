@@ -97,7 +97,7 @@ class Draft:
     multiplier: int  # out_channels // groups
     shared: int  # in_channels // groups
     batch: str
-    layouts: tuple[str, ...]  # of input, weight and grad_output
+    layouts: tuple[str, ...]  # of input, weight, bias and grad_output
     values: str
     seed: int
     scale: int
@@ -106,24 +106,24 @@ class Draft:
         """Return the case; the input is at least as large as `avoid` asks for."""
         height, width = self.geometry.input_size()
         batch = () if self.batch == "unbatched" else (int(self.batch),)
-        layouts = self.layouts if batch else ("contiguous", self.layouts[1], "contiguous")
+        x, w, b, g = self.layouts
         first, second, offset, last = self._kinds()
         height, width = max(height, avoid.min_height), max(width, avoid.min_width)
         shape = (*batch, self.groups * self.shared, height, width)
         out_channels, seed = self.groups * self.multiplier, 4 * self.seed
         exponent = self.scale * STEPS.get(self.dtype, 10)
         weight_shape = (out_channels, self.shared, *self.geometry.kernel)
-        bias = Tensor((out_channels,), Recipe(offset, seed + 2, exponent))
+        bias = Tensor((out_channels,), Recipe(offset, seed + 2, exponent), b)
         case = Case(
-            Tensor(shape, Recipe(first, seed, exponent), layouts[0]),
-            Tensor(weight_shape, Recipe(second, seed + 1), layouts[1]),
+            Tensor(shape, Recipe(first, seed, exponent), x),
+            Tensor(weight_shape, Recipe(second, seed + 1), w),
             bias if self.bias else None,
             self.geometry.params(self.groups),
             self.dtype,
         )
         if self.passes == "forward":
             return case
-        upstream = Tensor(case.output_shape, Recipe(last, seed + 3), layouts[2])
+        upstream = Tensor(case.output_shape, Recipe(last, seed + 3), g)
         return case.replace(gradients=tuple(self.passes.split("+")), grad_output=upstream)
 
     def _kinds(self) -> tuple[str, str, str, str]:

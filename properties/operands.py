@@ -32,7 +32,11 @@ class Operands:
     def __init__(
         self, specs: Sequence[Header], buffers: Sequence[memoryview], device: torch.device
     ) -> None:
-        sizes = [-(-len(data) // ALIGNMENT) * ALIGNMENT for data in buffers]
+        shifts = [spec["shift"] * DTYPES[spec["dtype"]].itemsize for spec in specs]
+        sizes = [
+            -(-(shift + len(data)) // ALIGNMENT) * ALIGNMENT
+            for shift, data in zip(shifts, buffers, strict=True)
+        ]
         self._memory = bytearray(GUARD) * (sum(sizes) + APART * (len(sizes) + 1) + ALIGNMENT)
         address = _address(self._memory)
         offset = -address % ALIGNMENT
@@ -41,11 +45,12 @@ class Operands:
         self._flat: Named = {}
         self.tensors: Named = {}
         self.spans: dict[str, tuple[int, int]] = {}
-        for spec, data, size in zip(specs, buffers, sizes, strict=True):
+        for spec, data, size, shift in zip(specs, buffers, sizes, shifts, strict=True):
             offset += APART
-            self._memory[offset : offset + len(data)] = data
-            name, self._places[spec["name"]] = spec["name"], (offset, len(data))
-            self.tensors[name] = tensor = self._tensor(spec, offset, len(data), device)
+            begin = offset + shift
+            self._memory[begin : begin + len(data)] = data
+            name, self._places[spec["name"]] = spec["name"], (begin, len(data))
+            self.tensors[name] = tensor = self._tensor(spec, begin, len(data), device)
             guarded = (address + offset - APART, address + offset + size + APART)
             self.spans[name] = guarded if self._on_cpu else span(tensor)
             offset += size
@@ -58,8 +63,13 @@ class Operands:
         count = size // dtype.itemsize
         flat = torch.frombuffer(self._memory, dtype=dtype, count=count, offset=offset)
         if not self._on_cpu:
-            flat = self._flat[spec["name"]] = flat.to(device)
-        return flat.as_strided(shape, strides)
+            # The device's allocator aligns what it hands out: a shift begins further on.
+            memory = torch.empty(count + spec["shift"], dtype=dtype, device=device)
+            flat = self._flat[spec["name"]] = memory[spec["shift"] :].copy_(flat)
+        tensor = flat.as_strided(shape, strides, flat.storage_offset() + spec["offset"])
+        if spec["view"] == "conjugated":
+            return tensor.conj()
+        return torch._neg_view(tensor) if spec["view"] else tensor
 
     def changed(self) -> list[str]:
         """Name the operands of which any byte differs from what was received, guards included."""
@@ -70,9 +80,8 @@ class Operands:
     def _differs(self, name: str) -> bool:
         offset, size = self._places[name]
         if self._on_cpu:
-            end = offset + -(-size // ALIGNMENT) * ALIGNMENT + APART
-            around = slice(offset - APART, end)
-            return self._memory[around] != self._original[around]
+            around = slice(offset - APART, offset + size + APART)
+            return bool(self._memory[around] != self._original[around])
         if not size:
             return False
         return read_bytes(self._flat[name]) != self._original[offset : offset + size]

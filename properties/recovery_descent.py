@@ -13,7 +13,7 @@ from properties.case import Case, Tensor
 from properties.dtypes import DTYPES
 from properties.observation import raise_reported
 from properties.recovery_training import Training
-from properties.runner import Runner, encode
+from properties.runner import Runner, describe, encode
 from properties.values import Float64
 from properties.wire import Header
 
@@ -46,10 +46,7 @@ def descend(runner: Runner, training: Training) -> Descent:
     """Let the worker train; raise the violation that its answer is, if it is one."""
     case = training.case
     request, buffers = encode(case.forward())
-    shape = case.output_shape
-    described = Tensor.of(training.target)
-    target = {"name": "target", "shape": shape, "strides": described.strides, "dtype": case.dtype}
-    request["tensors"].append(target)
+    request["tensors"].append(describe("target", Tensor.of(training.target), case.dtype))
     request |= {
         "request": "train",
         "lr": training.lr,

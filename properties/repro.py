@@ -67,11 +67,7 @@ def _training(violation: Violation, tensors: dict[str, Any]) -> dict[str, Any]:
     training = replace(Training.from_json(violation.check), case=violation.case.forward())
     target = Tensor.of(training.target)
     values = [float(value).hex() for value in training.target.ravel()]
-    tensors["target"] = {
-        "shape": list(target.shape),
-        "strides": list(target.strides),
-        "values": values,
-    }
+    tensors["target"] = {**_placed(target), "values": values}
     return {
         "lr": training.lr,
         "momentum": training.momentum,
@@ -91,13 +87,21 @@ def _literal(value: Any) -> str:
 
 
 def _written(case: Case, name: str, tensor: Tensor) -> dict[str, Any]:
-    """Return shape, strides and hex floats; a recipe in place of many floats."""
-    shape = {"shape": list(tensor.shape), "strides": list(tensor.strides)}
-    size = int(np.prod(tensor.shape, dtype=np.int64))
-    if size > WRITTEN_OUT and isinstance(tensor.values, Recipe):
+    """Return the layout and hex floats; a recipe in place of many floats."""
+    size, shared = int(np.prod(tensor.shape, dtype=np.int64)), tensor.placement.shares(tensor.shape)
+    if size > WRITTEN_OUT and isinstance(tensor.values, Recipe) and not shared:
         recipe = tensor.values
-        return {**shape, "recipe": [recipe.kind, recipe.seed, recipe.exponent]}
-    return {**shape, "values": [written(value) for value in case.arrays[name].ravel().tolist()]}
+        return {**_placed(tensor), "recipe": [recipe.kind, recipe.seed, recipe.exponent]}
+    values = [written(value) for value in case.arrays[name].ravel().tolist()]
+    return {**_placed(tensor), "values": values}
+
+
+def _placed(tensor: Tensor) -> dict[str, Any]:
+    """Return where the elements lie; what is not said is 0."""
+    placement = tensor.placement
+    plain = {"shape": list(tensor.shape), "strides": list(placement.strides)}
+    more = {"offset": placement.offset, "shift": placement.shift, "view": placement.view}
+    return {**plain, **{name: value for name, value in more.items() if value}}
 
 
 def _expected(case: Case, implementation: Implementation) -> dict[str, Any]:

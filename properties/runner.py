@@ -17,6 +17,7 @@ from properties.case import Case, Tensor
 from properties.child import CannotStart, Child, MemoryExceeded, Spares
 from properties.dtypes import DTYPES
 from properties.implementation import Implementation
+from properties.layouts import VIEWS, in_memory
 from properties.observation import Observation, observe, payload_limit
 from properties.wire import Buffer, ChannelClosed, ChannelTimeout, Header, WireError
 
@@ -206,7 +207,7 @@ class Runner:
 def encode(case: Case) -> tuple[Header, list[Buffer]]:
     """Return the request's description of a call, and its operands as they lie in memory."""
     header: Header = {
-        "tensors": [_describe(name, tensor, case.dtype) for name, tensor in case.tensors.items()],
+        "tensors": [describe(name, tensor, case.dtype) for name, tensor in case.tensors.items()],
         "params": case.arguments,
         "gradients": case.gradients,
         "derivative": case.derivative,
@@ -215,15 +216,19 @@ def encode(case: Case) -> tuple[Header, list[Buffer]]:
 
 
 def storage(case: Case, name: str) -> bytes:
-    """Return the bytes of an operand in the order of its layout."""
-    array, tensor = DTYPES[case.dtype].to_stored(case.arrays[name]), case.tensors[name]
-    if tensor.layout != "contiguous":
-        array = np.transpose(array, tensor.order)
-    return array.tobytes()
+    """Return the bytes of an operand as its layout has them in memory."""
+    array, layout = case.arrays[name], case.tensors[name].layout
+    if layout in VIEWS:
+        array = -array if layout == "negated" else np.conj(array)
+    return in_memory(DTYPES[case.dtype].to_stored(array), layout)
 
 
-def _describe(name: str, tensor: Tensor, dtype: str) -> Header:
-    return {"name": name, "shape": tensor.shape, "strides": tensor.strides, "dtype": dtype}
+def describe(name: str, tensor: Tensor, dtype: str) -> Header:
+    """Return what the worker is told of an operand beside its bytes."""
+    placement = tensor.placement
+    plain = {"name": name, "shape": tensor.shape, "strides": placement.strides, "dtype": dtype}
+    where = {"offset": placement.offset, "shift": placement.shift, "view": placement.view}
+    return {**plain, **where}
 
 
-__all__ = ["CannotStart", "NotLoadable", "Runner", "encode", "storage"]
+__all__ = ["CannotStart", "NotLoadable", "Runner", "describe", "encode", "storage"]

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from properties.case import Case
 from properties.domain import FACTORS, Domain, OutOfDomain, active
 from properties.drafts import SCALES, VALUES, Draft, Geometry, Pair
-from properties.dtypes import INTEGER
+from properties.dtypes import DTYPES, INTEGER
 from properties.known import avoiding
+from properties.layouts import refusal
 
 # Multiply-accumulates that sizes are chosen for. Where a padding mode dictates a larger input
 # (reflect by more than a dilated 8x8 kernel) a call may need 17 times as many.
@@ -43,7 +44,11 @@ PLAIN = {"stride": 3, "dilation": 3, "groups": 2, "padding_mode": 2, "dtype": 4}
 TWICE = ("float64", "float16", "bfloat16")  # offered twice, where float32 is five times
 DIGITS = tuple(range(97))  # of a seed
 
+# Layouts that most tensors have; every other one is offered once.
+COMMON = {"contiguous": 14, "channels_last": 8}
+
 Draw = st.DrawFn
+Choose = Callable[[str, tuple[Any, ...]], Any]  # of a choice's name and options, one option
 
 
 @cache
@@ -75,31 +80,42 @@ def cases(
     `OutOfDomain` where the domain lacks them. Shrinks towards a 1x1 kernel on one pixel with
     small integers.
     """
-    domain = active().within(**only)
     for factor, needed in derived.items():
         active().within(**{factor: (needed,)})
+    domain = active().within(**only)
+    return compose(lambda choice, options: draw(_among(options)), domain, tuple(values))
+
+
+def compose(choose: Choose, domain: Domain, values: Sequence[str]) -> Case:
+    """Return a call inside the domain; `choose` takes one of the options of each choice.
+
+    The order of the choices matters to shrinking: of two failing calls the one whose earlier
+    choices are plainer wins, and one with fewer of them always does.
+    """
 
     def level(factor: str, but: Sequence[str] = ()) -> str:
         options = tuple(option for option in domain.options(factor) if option not in but)
         if not options:
             raise OutOfDomain(f"no {factor} is left that the other declared levels allow")
-        return str(draw(_among(options[:1] * PLAIN.get(factor, 0) + options)))
+        return str(choose(factor, options[:1] * PLAIN.get(factor, 0) + options))
 
-    wide, stretch = draw(_among(STRETCH))
-    geometry = _geometry(draw, level, wide, domain)
-    # The order matters to shrinking: of two failing calls the one whose earlier draws are plainer
-    # wins, and one with fewer draws always does.
+    wide, stretch = choose("stretch", STRETCH)
+    geometry = _geometry(choose, level, wide, domain)
     drawn_passes = level("passes", _unusable_passes(domain))
-    dtype, bias = draw(_among(_dtypes_and_biases(domain)))
+    dtype, bias = choose("dtype and bias", _dtypes_and_biases(domain))
     passes = "forward" if dtype in INTEGER else drawn_passes
     form = level("groups")
     left = MAX_MACS // _macs(geometry)
-    groups, multiplier, shared = _channels(draw, form, stretch, left)
+    groups, multiplier, shared = _channels(choose, form, stretch, left)
     batches = _batches(domain)
-    batch = draw(_among(batches))
+    batch = choose("batch", batches)
     if _images(batch) * groups * multiplier * shared > left:
         batch = min(batches, key=_images)
-    kind, scale = draw(_among(tuple(product(values, SCALES))))
+    kind, scale = choose("values and scale", tuple(product(values, SCALES)))
+    ranks = {"input": 4, "weight": 4, "bias": 1, "grad_output": 4}
+    if batch == "unbatched":
+        ranks |= {"input": 3, "grad_output": 3}
+    options = domain.options("layout")
     draft = Draft(
         geometry=geometry,
         dtype=dtype,
@@ -109,9 +125,12 @@ def cases(
         multiplier=multiplier,
         shared=shared,
         batch=batch,
-        layouts=draw(_among(_layouts(domain.options("layout"), passes))),
+        layouts=tuple(
+            choose(f"{name}_layout", _layouts(options, rank, DTYPES[dtype].kind))
+            for name, rank in ranks.items()
+        ),
         values=kind,
-        seed=draw(seeds()),
+        seed=_seed(choose),
         scale=scale,
     )
     return avoiding(draft.assemble)
@@ -120,7 +139,11 @@ def cases(
 @st.composite
 def seeds(draw: Draw) -> int:
     """Return seeds of values, as two small draws."""
-    return 97 * int(draw(_among(DIGITS))) + int(draw(_among(DIGITS)))
+    return _seed(lambda choice, options: draw(_among(options)))
+
+
+def _seed(choose: Choose) -> int:
+    return 97 * int(choose("seed", DIGITS)) + int(choose("seed", DIGITS))
 
 
 def _dtypes_and_biases(domain: Domain) -> tuple[tuple[str, str], ...]:
@@ -142,21 +165,21 @@ def _unusable_passes(domain: Domain) -> tuple[str, ...]:
 
 
 def _batches(domain: Domain) -> tuple[str, ...]:
-    """Return the batches; without one there is no channels_last, torch refuses the format."""
+    """Return the batches; an image alone lacks some layouts, as torch refuses channels_last."""
     options = domain.options("batch")
-    if "contiguous" not in domain.options("layout"):
+    if all(refusal(layout, 3, "complex") for layout in domain.options("layout")):
         options = tuple(batch for batch in options if batch != "unbatched")
     if not options:
-        raise OutOfDomain("an unbatched image cannot be channels_last")
+        raise OutOfDomain("an unbatched image has none of the declared layouts")
     return options
 
 
 @cache
-def _layouts(options: tuple[str, ...], passes: str) -> tuple[tuple[str, ...], ...]:
-    """Return the layouts of input, weight and grad_output; the last matters to gradients only."""
-    if passes == "forward":
-        return tuple((first, second, "contiguous") for first, second in product(options, repeat=2))
-    return tuple(product(options, repeat=3))
+def _layouts(options: tuple[str, ...], rank: int, kind: str) -> tuple[str, ...]:
+    """Return the layouts of a tensor, the common ones several times; a vector is what it can be."""
+    possible = tuple(option for option in options if not refusal(option, rank, kind))
+    common = tuple(option for option in possible for _ in range(COMMON.get(option, 1)))
+    return common or ("contiguous",)
 
 
 def _images(batch: str) -> int:
@@ -168,18 +191,18 @@ def _macs(geometry: Geometry) -> int:
     return geometry.kernel[0] * geometry.kernel[1] * size[0] * size[1]
 
 
-def _geometry(draw: Draw, level: Callable[..., str], stretch: str, domain: Domain) -> Geometry:
+def _geometry(choose: Choose, level: Callable[..., str], stretch: str, domain: Domain) -> Geometry:
     padding = level("padding", () if "1" in domain.options("stride") else ("same",))
     # Drawn even where "same" leaves no choice: fewer draws would make "same" plainer than 0.
     drawn_stride = level("stride")
     stride = _pair("1" if padding == "same" else drawn_stride)
-    dilation, kernel = _pair(level("dilation")), _kernel(draw, level("kernel"))
+    dilation, kernel = _pair(level("dilation")), _kernel(choose, level("kernel"))
     reach = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
     named: dict[str, Pair | str] = {"kernel": reach, "same": "same", "valid": "valid"}
     left = MAX_MACS // (kernel[0] * kernel[1])
-    width = draw(_among(_upto(EXTENTS if stretch == "width" else SMALL, left)))
-    height = draw(_among(_upto(EXTENTS if stretch == "height" else SMALL, left // width)))
-    fit, spare = draw(_among(FITS))
+    width = choose("width", _upto(EXTENTS if stretch == "width" else SMALL, left))
+    height = choose("height", _upto(EXTENTS if stretch == "height" else SMALL, left // width))
+    fit, spare = choose("fit", FITS)
     return Geometry(
         kernel=kernel,
         stride=stride,
@@ -192,31 +215,32 @@ def _geometry(draw: Draw, level: Callable[..., str], stretch: str, domain: Domai
     )
 
 
-def _kernel(draw: Draw, form: str) -> Pair:
+def _kernel(choose: Choose, form: str) -> Pair:
     if form == "1x1":
         return (1, 1)
-    size = draw(_among(SIZES))
+    size = choose("size", SIZES)
     if form == "rectangle":
-        other = draw(_among(SIZES))
+        other = choose("other size", SIZES)
         return (size, other if other != size else size + 1)
     return {"square": (size, size), "1xK": (1, size), "Kx1": (size, 1)}[form]
 
 
-def _channels(draw: Draw, form: str, stretch: str, left: int) -> tuple[int, int, int]:
+def _channels(choose: Choose, form: str, stretch: str, left: int) -> tuple[int, int, int]:
     """Return groups, out_channels per group, in_channels per group."""
     if form in ("depthwise", "multiplier"):
-        wide = stretch != "nothing"
+        stretched = stretch != "nothing"
         # Drawn for depthwise too: with fewer draws than groups=1 it would be plainer than that.
-        drawn_multiplier = draw(_among((2, 3)))
+        drawn_multiplier = choose("multiplier", (2, 3))
         multiplier = 1 if form == "depthwise" else drawn_multiplier
-        options = CHANNELS[1:] if wide else (2, 3, 5)
-        return draw(_among(_upto(options, left // multiplier))), multiplier, 1
-    groups = {"1": 1, "2": 2}.get(form) or draw(_among((3, 5, 7)))
+        options = CHANNELS[1:] if stretched else (2, 3, 5)
+        return choose("channels", _upto(options, left // multiplier)), multiplier, 1
+    groups = {"1": 1, "2": 2}.get(form) or choose("prime", (3, 5, 7))
     left //= groups
     both = stretch == "both_channels"
-    shared = draw(_among(_upto(CHANNELS if both or stretch == "in_channels" else SMALL, left)))
+    wide = CHANNELS if both or stretch == "in_channels" else SMALL
+    shared = choose("channels", _upto(wide, left))
     out = CHANNELS if both or stretch == "out_channels" else SMALL
-    return groups, draw(_among(_upto(out, left // shared))), shared
+    return groups, choose("out channels", _upto(out, left // shared)), shared
 
 
 def _upto(options: tuple[int, ...], most: int) -> tuple[int, ...]:

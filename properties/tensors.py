@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from properties.dtypes import Dtype, Exact
+from properties.layouts import LAYOUTS, Placement, effective, place, refusal, settled
 from properties.values import Recipe
-
-LAYOUTS = ("contiguous", "channels_last")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +44,18 @@ class Tensor:
             raise ValueError(f"`layout`={self.layout!r} is not one of {', '.join(LAYOUTS)}")
         if any(extent < 0 for extent in self.shape):
             raise ValueError(f"`shape`={self.shape} has a negative extent")
+        if rule := refusal(self.layout, len(self.shape), "complex"):
+            raise ValueError(f"`layout`={self.layout!r} of shape {self.shape}: {rule}")
 
     @classmethod
     def of(cls, array: Exact, layout: str = "contiguous") -> Tensor:
-        """Return a tensor with the values of `array` written out."""
+        """Return a tensor with the values of `array` written out.
+
+        Contiguous where elements that differ would share their place.
+        """
+        possible = not refusal(layout, array.ndim, "complex")
+        if not (possible and np.array_equal(settled(array, layout), array, equal_nan=True)):
+            layout = "contiguous"
         return cls(array.shape, Explicit(array), layout)
 
     def expand(self, dtype: Dtype) -> Exact:
@@ -58,29 +65,23 @@ class Tensor:
             values = real + 1j * imaginary
         else:
             values = self.values.expand(self.shape)
+        values = settled(values, self.layout)
         return values if dtype.name == "float64" else dtype.rounded(values)
 
     @property
-    def order(self) -> tuple[int, ...]:
-        """Axes from the slowest to the fastest in memory."""
-        if self.layout == "contiguous":
-            return tuple(range(len(self.shape)))
-        return (
-            *range(len(self.shape) - 3),
-            -2 % len(self.shape),
-            -1 % len(self.shape),
-            -3 % len(self.shape),
-        )
+    def placement(self) -> Placement:
+        """Where the elements lie in memory."""
+        return place(self.shape, self.layout)
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Strides in elements, as torch computes them: an extent of 0 counts as 1 if contiguous."""
-        strides, step = [0] * len(self.shape), 1
-        least = 1 if self.layout == "contiguous" else 0
-        for axis in reversed(self.order):
-            strides[axis] = step
-            step *= max(self.shape[axis], least)
-        return tuple(strides)
+        """Strides in elements, as torch computes them."""
+        return self.placement.strides
+
+    @property
+    def effective_layout(self) -> str:
+        """The layout by what it does to a tensor of this shape."""
+        return effective(self.shape, self.layout)
 
     def to_json(self) -> dict[str, Any]:
         """Return shape, layout and the recipe or the values as hexadecimal floats."""

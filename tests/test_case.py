@@ -214,7 +214,7 @@ def test_what_is_no_case_is_refused(data: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"layout": "nchw"}, "^`layout`='nchw' is not one of contiguous, channels_last$"),
+        ({"layout": "nchw"}, "^`layout`='nchw' is not one of contiguous, channels_last, "),
         ({"shape": [2, -1]}, r"^`shape`=\(2, -1\) has a negative extent$"),
         ({"values": ["0x1p0"]}, "reshape"),
         ({"values": ["one", "two"]}, "hexadecimal"),

@@ -98,7 +98,7 @@ class Maker:
             multiplier=CHANNELS,
             shared=shared,
             batch="1",
-            layouts=("contiguous",) * 3,
+            layouts=("contiguous",) * 4,
             values=values,
             seed=seed,
             scale=scale,
