@@ -23,19 +23,19 @@ FILL = b"\x7f"  # of gaps: 0x7f7f7f7f is 3.4e38, and no read of it looks harmles
 # Slices of a larger tensor: whether that is channels_last, and of the axis that is cut how many
 # elements lie before the first, behind the last, and from one to the next.
 SLICES: Mapping[str, tuple[bool, int, tuple[int, int, int]]] = {
-    "channel slice": (False, CHANNELS, (1, 1, 1)),
-    "row slice": (False, ROWS, (1, 1, 1)),
-    "column slice": (False, COLUMNS, (1, 1, 1)),
-    "every other image": (False, 0, (0, 1, 2)),
-    "every other column": (False, COLUMNS, (0, 1, 2)),
-    "channels_last channel slice": (True, CHANNELS, (1, 1, 1)),
-    "channels_last row slice": (True, ROWS, (1, 1, 1)),
-    "channels_last column slice": (True, COLUMNS, (1, 1, 1)),
+    "channel-slice": (False, CHANNELS, (1, 1, 1)),
+    "row-slice": (False, ROWS, (1, 1, 1)),
+    "column-slice": (False, COLUMNS, (1, 1, 1)),
+    "every-other-image": (False, 0, (0, 1, 2)),
+    "every-other-column": (False, COLUMNS, (0, 1, 2)),
+    "channels_last-channel-slice": (True, CHANNELS, (1, 1, 1)),
+    "channels_last-row-slice": (True, ROWS, (1, 1, 1)),
+    "channels_last-column-slice": (True, COLUMNS, (1, 1, 1)),
 }
 EXPANDED: Mapping[str, tuple[int, ...]] = {
-    "expanded images": (0,),
-    "expanded channels": (CHANNELS,),
-    "expanded rows": (ROWS,),
+    "expanded-images": (0,),
+    "expanded-channels": (CHANNELS,),
+    "expanded-rows": (ROWS,),
     "expanded": (),  # every axis: what `sum().backward()` hands on
 }
 VIEWS = ("conjugated", "negated")
@@ -47,20 +47,18 @@ LAYOUTS = (
     "swapped",
     *EXPANDED,
     "overlapping",
-    "odd strides",
+    "odd-strides",
+    "channels_last-odd-strides",
     "offset",
     "misaligned",
     *VIEWS,
 )
 # What a vector of biases can have, and what an image without a batch cannot.
 OF_VECTORS = (
-    *("contiguous", "every other column", "expanded", "odd strides", "offset", "misaligned"),
+    *("contiguous", "every-other-column", "expanded", "odd-strides", "offset", "misaligned"),
     *VIEWS,
 )
-OF_BATCHES = (
-    *("channels_last", "every other image", "swapped", "expanded images"),
-    *(name for name in SLICES if name.startswith("channels_last")),
-)
+OF_BATCHES = ("every-other-image", "swapped", "expanded-images")
 
 
 @dataclass(frozen=True)
@@ -135,9 +133,14 @@ def _other(shape: Shape, layout: str, dense: Placement) -> Placement:
         line = (*shape[:-2], 1, shape[-1] + shape[-2] - 1)
         box = _box(line, plain, {})
         return replace(box, strides=(*box.strides[:-2], 1, 1))
+    if layout == "channels_last-odd-strides":
+        # What `unsqueeze` and `permute` make of a matrix or an image.
+        box = _box(shape, _last(rank), {})
+        strides = zip(shape, box.strides, strict=True)
+        return replace(box, strides=tuple(1 if n == 1 else step for n, step in strides))
     odd = tuple(7 if n == 1 else step for n, step in zip(shape, dense.strides, strict=True))
     changes: dict[str, dict[str, Any]] = {
-        "odd strides": {"strides": odd},
+        "odd-strides": {"strides": odd},
         "offset": {"offset": 3, "size": dense.size + 3},
         "misaligned": {"shift": 1},
     }
@@ -155,7 +158,7 @@ def effective(shape: Shape, layout: str) -> str:
     different = [n for n, step, plain in strides if step != plain]
     if not different:
         return "contiguous"
-    return layout if max(different) > 1 else "odd strides"
+    return layout if max(different) > 1 else "odd-strides"
 
 
 def settled(values: npt.NDArray[Any], layout: str) -> npt.NDArray[Any]:

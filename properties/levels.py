@@ -187,12 +187,17 @@ def _hides_few_rows(case: Case) -> bool:
 
 
 def _memory(case: Case) -> dict[str, str]:
-    grad = case.grad_output.layout if case.grad_output is not None else "none"
     nhwc = _reads_as_channels_last(case.input) or _reads_as_channels_last(case.weight)
     return {
-        "input_layout": case.input.layout,
-        "weight_layout": case.weight.layout,
-        "grad_output_layout": grad,
+        **{
+            f"{name}_layout": "none" if tensor is None else tensor.effective_layout
+            for name, tensor in (
+                ("input", case.input),
+                ("weight", case.weight),
+                ("bias", case.bias),
+                ("grad_output", case.grad_output),
+            )
+        },
         "reads_as": "channels_last" if nhwc else "contiguous",
     }
 

@@ -36,6 +36,7 @@ class Search:
     latest: dict[str, float] = field(default_factory=dict)  # the same, of the example at hand
     known: Counter[str] = field(default_factory=Counter)
     fast: int = 0  # results of a fast algorithm, where one is declared
+    cells: tuple[int, int] = (0, 0)  # of a covering array: hit and planned
     unlikely: int = 0  # elements beyond the probabilistic bound, on random data
     hangs: int = 0
     seconds: float = 0.0
@@ -107,6 +108,7 @@ class Search:
             "known": dict(self.known),
             "notes": self.notes,
             "fast": self.fast,
+            "cells": self.cells,
             "unlikely": self.unlikely,
         }
 

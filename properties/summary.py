@@ -103,6 +103,11 @@ def remarks(session: Session, found: list[Record]) -> list[str]:
             known[name] = known.get(name, 0) + count
     lines += [f"known defect {name}: met in {known[name]} cases" for name in known]
     lines += [f"{note} ({r['target']})" for r in ran for note in r["notes"]]
+    for record in ran:
+        found_cells, planned = record["cells"]
+        if planned:
+            share = f"{found_cells} of {planned} pairs of levels"
+            lines.append(f"coverage of {record['target']}: {share}")
     fast, unlikely = (sum(record[name] for record in ran) for name in ("fast", "unlikely"))
     if fast:
         lines.append(

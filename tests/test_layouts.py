@@ -25,17 +25,17 @@ X = torch.arange(3 * 5 * 6 * 9, dtype=torch.float64).reshape(3, 5, 6, 9)
 LAST = X.contiguous(memory_format=torch.channels_last)
 # Views that users make, of X or of its channels_last copy, with the layouts that stand for them.
 VIEWS = {
-    "channel slice": X[:, 1:4],
-    "row slice": X[:, :, 1:5],
-    "column slice": X[..., 1:8],
-    "channels_last channel slice": LAST[:, 1:4],
-    "channels_last row slice": LAST[:, :, 1:5],
-    "channels_last column slice": LAST[..., 1:8],
+    "channel-slice": X[:, 1:4],
+    "row-slice": X[:, :, 1:5],
+    "column-slice": X[..., 1:8],
+    "channels_last-channel-slice": LAST[:, 1:4],
+    "channels_last-row-slice": LAST[:, :, 1:5],
+    "channels_last-column-slice": LAST[..., 1:8],
     "transposed": X.transpose(2, 3),
     "swapped": X.transpose(0, 1),
-    "expanded images": X[:1].expand(4, 5, 6, 9),
-    "expanded channels": X[:, :1].contiguous().expand(3, 7, 6, 9),
-    "expanded rows": X[:, :, :1].contiguous().expand(3, 5, 8, 9),
+    "expanded-images": X[:1].expand(4, 5, 6, 9),
+    "expanded-channels": X[:, :1].contiguous().expand(3, 7, 6, 9),
+    "expanded-rows": X[:, :, :1].contiguous().expand(3, 5, 8, 9),
     "expanded": torch.zeros(()).expand(2, 3, 4, 5),
     "contiguous": X,
     "channels_last": LAST,
@@ -96,7 +96,7 @@ def test_the_workers_operand_has_values_and_strides(layout: str) -> None:
 def test_a_write_to_a_gap_is_a_write_next_to_the_operand() -> None:
     """A gap between the elements of a slice belongs to somebody else."""
     case = Case(
-        Tensor((1, 1, 2, 3), Recipe("ones"), "column slice"), Tensor((1, 1, 1, 1), Recipe("ones"))
+        Tensor((1, 1, 2, 3), Recipe("ones"), "column-slice"), Tensor((1, 1, 1, 1), Recipe("ones"))
     )
     request, buffers = encode(case)
     data = [memoryview(bytes(buffer)) for buffer in buffers]
@@ -107,20 +107,20 @@ def test_a_write_to_a_gap_is_a_write_next_to_the_operand() -> None:
 
 def test_elements_of_one_place_have_one_value() -> None:
     """Of an expanded or overlapping tensor the oracle sees what memory keeps."""
-    values = Tensor((2, 2, 2, 3), Recipe("normal", 5), "expanded rows").expand(DTYPES["float64"])
+    values = Tensor((2, 2, 2, 3), Recipe("normal", 5), "expanded-rows").expand(DTYPES["float64"])
     assert np.array_equal(values[:, :, 0], values[:, :, 1])
     sliding = Tensor((1, 1, 3, 4), Recipe("normal", 5), "overlapping").expand(DTYPES["float64"])
     assert np.array_equal(sliding[0, 0, 1, :-1], sliding[0, 0, 0, 1:])
-    assert Tensor.of(np.arange(6.0).reshape(1, 1, 2, 3), "expanded rows").layout == "contiguous"
-    assert Tensor.of(np.ones((1, 1, 2, 3)), "expanded rows").layout == "expanded rows"
+    assert Tensor.of(np.arange(6.0).reshape(1, 1, 2, 3), "expanded-rows").layout == "contiguous"
+    assert Tensor.of(np.ones((1, 1, 2, 3)), "expanded-rows").layout == "expanded-rows"
 
 
 def test_a_layout_is_named_by_what_it_does() -> None:
     """A slice or an expansion along an axis of one element is no such thing."""
-    assert effective((2, 3, 1, 4), "expanded rows") == "odd strides"
-    assert effective((2, 3, 2, 4), "odd strides") == "contiguous"
-    assert effective((2, 1, 2, 4), "odd strides") == "odd strides"
-    assert effective((2, 3, 2, 4), "row slice") == "row slice"
+    assert effective((2, 3, 1, 4), "expanded-rows") == "odd-strides"
+    assert effective((2, 3, 2, 4), "odd-strides") == "contiguous"
+    assert effective((2, 1, 2, 4), "odd-strides") == "odd-strides"
+    assert effective((2, 3, 2, 4), "row-slice") == "row-slice"
 
 
 @pytest.fixture(scope="module")

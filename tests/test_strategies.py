@@ -15,11 +15,12 @@ from hypothesis.internal.conjecture.data import ConjectureData
 from hypothesis.strategies import SearchStrategy
 
 from properties.case import Case
+from properties.composition import MAX_MACS
 from properties.domain import FACTORS
 from properties.dtypes import INTEGER
 from properties.levels import levels
 from properties.profiles import PROFILES
-from properties.strategies import MAX_MACS, cases
+from properties.strategies import cases
 
 COUNT = 3000
 REACH: dict[str, Sequence[object]] = {

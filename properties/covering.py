@@ -1,0 +1,160 @@
+"""A covering array: few calls that have every pair of levels between them.
+
+Greedy, as in AETG (Cohen, Dalal, Fredman & Patton, IEEE TSE 23(7), 1997): a row is begun with a
+pair that is still missing, and every further factor gets the level with most missing pairs. Rows
+are made by the generator of the search with a seeded choice in place of Hypothesis, and a level
+counts where the finished case has it. An array is a function of the domain alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from properties.case import Case
+from properties.composition import compose
+from properties.coverage import cells, factors
+from properties.domain import Domain, OutOfDomain
+from properties.drafts import VALUES
+from properties.pins import Wanted, pins_of
+from properties.planned import Level, planned
+
+CANDIDATES = 3  # of which the best is taken
+TRIES = {True: 400, False: 40}  # for one that has the pair at all; in a narrower domain
+REACHES = 100  # for a call that has a level at all
+
+
+@dataclass(frozen=True)
+class Row:
+    """A call, and the choices that it was made by."""
+
+    case: Case
+    choices: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Covering:
+    """The rows of an array; the pairs that they have, and those that no row has."""
+
+    rows: Sequence[Row]
+    planned: int
+    missing: Sequence[tuple[Level, Level]]
+
+
+def covering(domain: Domain, whole: bool = True) -> Covering:
+    """Return an array for the pairs of all levels, of calls inside the domain.
+
+    In a domain that is not the `whole` of what an implementation of its form can have, a pair that
+    many tries do not find is not planned.
+    """
+    array = _Builder(domain, TRIES[whole]).build()
+    if whole:
+        return array
+    return replace(array, planned=array.planned - len(array.missing), missing=())
+
+
+class _Builder:
+    """The levels by number, and which pairs of them are still missing."""
+
+    def __init__(self, domain: Domain, tries: int) -> None:
+        self.domain, self.tries, self.random = domain, tries, Random(0)
+        names = planned(domain)
+        self.levels: list[Level] = [(f, level) for f, some in names.items() for level in some]
+        self.index = {level: i for i, level in enumerate(self.levels)}
+        reached = {i for i, level in enumerate(self.levels) if self._reaches(i)}
+        self.places = {
+            f: [i for i in map(self.index.get, ((f, level) for level in some)) if i in reached]
+            for f, some in names.items()
+        }
+        self.left = np.zeros((len(self.levels), len(self.levels)), np.bool_)
+        for first, second in map(tuple, cells(names)):
+            i, j = self.index[first], self.index[second]
+            self.left[i, j] = self.left[j, i] = i in reached and j in reached
+        self.feasible = self.left.copy()
+
+    def _reaches(self, i: int) -> bool:
+        made = (self._make([i]) for _ in range(REACHES))
+        return any(i in own for _, own in filter(None, made))
+
+    def build(self) -> Covering:
+        """Take rows until no pair is missing that can be found."""
+        rows, missing = [], []
+        size = {factor: len(places) for factor, places in self.places.items()}
+        # The factors with most levels decide how many rows there are: their pairs come first.
+        pairs = [(int(i), int(j)) for i, j in np.argwhere(np.triu(self.feasible))]
+        pairs.sort(key=lambda p: -size[self.levels[p[0]][0]] * size[self.levels[p[1]][0]])
+        for i, j in pairs:
+            if not self.left[i, j]:
+                continue
+            found = list(islice(self._candidates(i, j), CANDIDATES))
+            if found:
+                row, own = max(found, key=lambda candidate: self._new(candidate[1]))
+                self.left[np.ix_(own, own)] = False
+                rows.append(row)
+            else:
+                missing.append((i, j))
+        lost = [(self.levels[i], self.levels[j]) for i, j in missing if self.left[i, j]]
+        return Covering(rows, len(pairs), lost)
+
+    def _new(self, own: list[int]) -> int:
+        return int(np.count_nonzero(self.left[np.ix_(own, own)]))
+
+    def _candidates(self, i: int, j: int) -> Iterator[tuple[Row, list[int]]]:
+        """Yield calls that have both levels, with the numbers of all their levels."""
+        for attempt in range(self.tries):
+            # Much that is wanted at once may be impossible: then only the pair is.
+            made = self._make(self._plan([i, j]) if attempt < 2 * CANDIDATES else [i, j])
+            if made is not None and i in made[1] and j in made[1]:
+                yield made
+
+    def _make(self, wanted: list[int]) -> tuple[Row, list[int]] | None:
+        """Return a call for which these levels were wanted, with the levels that it has."""
+        choices: list[tuple[str, Any]] = []
+        with suppress(OutOfDomain):
+            case = compose(self._chooser(wanted, choices), self.domain, tuple(VALUES))
+            found = factors(case).items()
+            own = [self.index[level] for level in found if level in self.index]
+            return Row(case, tuple(choices)), own
+        return None
+
+    def _plan(self, chosen: list[int]) -> list[int]:
+        """Add to the levels chosen, for each further factor, the one with most missing pairs."""
+        taken = {self.levels[i][0] for i in chosen}
+        gain = self.left[chosen].sum(axis=0)
+        possible = np.asarray(self.feasible[chosen].all(axis=0))
+        for factor in self._shuffled([f for f in self.places if f not in taken]):
+            options = [i for i in self._shuffled(self.places[factor]) if possible[i]]
+            if options:
+                best = max(options, key=gain.__getitem__)
+                chosen.append(best)
+                gain += self.left[best]
+                possible &= self.feasible[best]
+        return chosen
+
+    def _shuffled(self, items: list[Any]) -> list[Any]:
+        # `random()` is the one method that gives the same numbers in every version of Python.
+        return [item for _, item in sorted((self.random.random(), i) for i in items)]
+
+    def _chooser(
+        self, wanted: list[int], record: list[tuple[str, Any]]
+    ) -> Callable[[str, tuple[Any, ...]], Any]:
+        pins: dict[str, list[Wanted]] = {}
+        for i in wanted:
+            for choice, good in pins_of(*self.levels[i]).items():
+                pins.setdefault(choice, []).append(good)
+
+        def choose(choice: str, options: tuple[Any, ...]) -> Any:
+            distinct = tuple(dict.fromkeys(options))  # the plain ones are offered several times
+            for good in pins.get(choice, ()):
+                # The levels that were chosen first matter most.
+                distinct = tuple(filter(good, distinct)) or distinct
+            record.append((choice, distinct[int(self.random.random() * len(distinct))]))
+            return record[-1][1]
+
+        return choose

@@ -1,0 +1,85 @@
+"""Every pair of levels, by design: a covering array in place of luck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import given, seed
+from hypothesis import strategies as st
+
+from properties.case import Case
+from properties.composition import compose
+from properties.coverage import hit
+from properties.covering import Covering, covering
+from properties.domain import Domain, active
+from properties.drafts import VALUES
+from properties.implementation import inherent
+from properties.profiles import DEFAULT, PROFILES
+from properties.subject import Subject
+from properties.violations import Violation
+
+EXAMPLES = 200  # of the search for a plainer call beside a row that violates
+_ARRAYS: dict[tuple[object, ...], Covering] = {}
+
+
+def test_every_pair_of_levels(conv2d: Subject) -> None:
+    """Whatever two levels of its factors a call has, its results lie in their enclosures.
+
+    Factors are kernel, stride, padding, dilation, groups, extents, channels, batch, bias, dtype,
+    data, passes, and the layout of each operand; every pair that a call can have is run.
+    """
+    array, run = _array(conv2d), []
+    for row in array.rows:
+        try:
+            conv2d.trial({"case": row.case}, lambda case=row.case: _check(conv2d, case))  # type: ignore[misc]
+        except Violation:
+            _search_beside(conv2d, row.choices)
+            raise
+        run.append(row.case)
+        conv2d.search.cells = (0, array.planned)
+    conv2d.search.cells = (hit(run, conv2d.domain), array.planned)
+    assert not array.missing or conv2d.search.over(), f"no call was found for {array.missing}"
+
+
+def _check(conv2d: Subject, case: Case) -> None:
+    conv2d.check(case)
+
+
+def _array(conv2d: Subject) -> Covering:
+    """Return the array for a subject; the same one for subjects of the same kind."""
+    whole = conv2d.domain == inherent(Domain(), conv2d.implementation, conv2d.runner.form)
+    key = (str(conv2d.domain), whole, *(defect.id for defect in conv2d.defects))
+    if key not in _ARRAYS:
+        _ARRAYS[key] = covering(conv2d.domain, whole)
+    return _ARRAYS[key]
+
+
+def _search_beside(conv2d: Subject, choices: Sequence[tuple[str, Any]]) -> None:
+    """Search among the calls between a row and the plainest one; raise what Hypothesis ends with.
+
+    Each choice is the row's or the plainest: what a violation does not need becomes plain.
+    """
+
+    @seed(0)
+    @PROFILES[DEFAULT].settings(EXAMPLES)
+    @given(case=beside(choices))
+    def search(case: Case) -> None:
+        conv2d.trial({"case": case}, lambda: _check(conv2d, case))
+
+    search()
+
+
+@st.composite
+def beside(draw: st.DrawFn, choices: Sequence[tuple[str, Any]]) -> Case:
+    """Return a strategy for calls whose every choice is the plainest or one that was recorded."""
+    left: dict[str, list[Any]] = {}
+    for choice, option in choices:
+        left.setdefault(choice, []).append(option)
+
+    def choose(choice: str, options: tuple[Any, ...]) -> Any:
+        recorded = left[choice].pop(0) if left.get(choice) else options[0]
+        both = (options[0], recorded) if recorded in options[1:] else options[:1]
+        return draw(st.sampled_from(tuple(dict.fromkeys(both))))
+
+    return compose(choose, active(), tuple(VALUES))
