@@ -14,6 +14,7 @@ from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.relations import exactly
 from properties.runner import NotLoadable, Runner
+from properties.steps import steps_of
 from properties.subject import Subject
 
 FIXED, FAILED, CANNOT_RUN = 0, 1, 5
@@ -26,6 +27,7 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
     kind "call"    every element in its enclosure, and all that a single call owes
     kind "repeat"  the same bits every time
     kind "scale"   2^power times the input and bias give 2^power times the output
+    kind "sequence"  the calls of the steps in order, each as in "call", in shared memory
     kind "train"   every step of gradient descent in its enclosure
     """
     kind = check["kind"]
@@ -33,6 +35,8 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
         from properties.recovery import recheck_training
 
         recheck_training(subject, case, check)
+    elif kind == "sequence":
+        subject.check_sequence(steps_of(check))
     elif kind == "scale":
         _recheck_scaling(subject, case, int(check["power"]))
     elif kind == "repeat":
