@@ -153,6 +153,8 @@ def _write_case(violation: v.Violation, subject: Subject, name: str, directory: 
         "case": violation.case.to_json(),
         "seen on": subject.runner.facts,
     }
+    if subject.implementation.rows.written is not None:
+        data["arithmetic"] = subject.implementation.rows.written
     path.write_text(json.dumps(data, indent=1) + "\n")
     return path
 

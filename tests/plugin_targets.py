@@ -57,6 +57,12 @@ def adds_one(*arguments: Any) -> Any:
     return _conv2d(*arguments) + 1.0
 
 
+def rounds_its_operands(*arguments: Any) -> Any:
+    """Compute with operands rounded to bfloat16."""
+    x, weight, *rest = arguments
+    return _conv2d(x.bfloat16().to(x.dtype), weight.bfloat16().to(weight.dtype), *rest)
+
+
 def drops_last_column(*arguments: Any) -> Any:
     """Return one output column too few."""
     return _conv2d(*arguments)[..., :-1]
@@ -85,6 +91,28 @@ def doubles_its_input(*arguments: Any) -> Any:
     y = _conv2d(*arguments)
     arguments[0].mul_(2.0)
     return y
+
+
+def doubles_its_second_input(*arguments: Any) -> Any:
+    """Leave another input behind from the second call on."""
+    return doubles_its_input(*arguments) if next(_calls) else _conv2d(*arguments)
+
+
+def requires_the_same_tensors(*arguments: Any) -> Any:
+    """Refuse tensors that are not those of the first call."""
+    first = _buffers.setdefault("first", arguments[:3])
+    if any(one is not other for one, other in zip(first, arguments[:3], strict=True)):
+        raise ValueError("other tensors")
+    return _conv2d(*arguments)
+
+
+def wrong_in_every_second_process(*arguments: Any) -> Any:
+    """Add one in every second process that makes a call; a file, named by TURNS, counts them."""
+    path = Path(os.environ["TURNS"])
+    if "wrong" not in _buffers:
+        _buffers["wrong"] = len(path.read_text()) % 2 == 0
+        path.write_text(path.read_text() + ".")
+    return _conv2d(*arguments) + _buffers["wrong"]
 
 
 def writes_next_to_its_input(*arguments: Any) -> Any:

@@ -74,6 +74,20 @@ def test_a_file_declares_rows(tmp_path: Path) -> None:
     assert (half.accumulator, half.stores) == (reference.BINARY16, "bias")
 
 
+def test_declared_rows_are_told_in_a_line_each(tmp_path: Path) -> None:
+    """The line has the dtype, the results, and what differs from the strict row."""
+    path = tmp_path / "rows.toml"
+    path.write_text(
+        '[[row]]\ndtype = "float32"\nresults = ["output", "weight"]\noperands = "tf32"\n'
+        'truncates = true\n[[row]]\ndtype = "float16"\n'
+    )
+    assert load(path).lines() == [
+        "float32 output, weight: operands tf32, truncates True",
+        "float16 all results: strict",
+    ]
+    assert Rows().lines() == builtin("cpu", {}).lines() == []
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
