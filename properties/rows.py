@@ -134,7 +134,7 @@ def load(path: Path) -> Rows:
 
 
 def parse(rows: Sequence[Mapping[str, Any]]) -> Rows:
-    """Return the rows of a table, as plain data; ValueError, KeyError or TypeError for other data."""
+    """Return the rows of a table; ValueError, KeyError or TypeError for what is none."""
     declared: dict[tuple[str, str], Arithmetic] = {}
     for row in rows:
         fields = dict(row)

@@ -93,28 +93,6 @@ def doubles_its_input(*arguments: Any) -> Any:
     return y
 
 
-def doubles_its_second_input(*arguments: Any) -> Any:
-    """Leave another input behind from the second call on."""
-    return doubles_its_input(*arguments) if next(_calls) else _conv2d(*arguments)
-
-
-def requires_the_same_tensors(*arguments: Any) -> Any:
-    """Refuse tensors that are not those of the first call."""
-    first = _buffers.setdefault("first", arguments[:3])
-    if any(one is not other for one, other in zip(first, arguments[:3], strict=True)):
-        raise ValueError("other tensors")
-    return _conv2d(*arguments)
-
-
-def wrong_in_every_second_process(*arguments: Any) -> Any:
-    """Add one in every second process that makes a call; a file, named by TURNS, counts them."""
-    path = Path(os.environ["TURNS"])
-    if "wrong" not in _buffers:
-        _buffers["wrong"] = len(path.read_text()) % 2 == 0
-        path.write_text(path.read_text() + ".")
-    return _conv2d(*arguments) + _buffers["wrong"]
-
-
 def writes_next_to_its_input(*arguments: Any) -> Any:
     """Return the right result and write eight bytes past the end of the input."""
     import ctypes

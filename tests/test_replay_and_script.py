@@ -8,7 +8,6 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,9 @@ from properties import replay, runner
 from properties import violations as v
 from properties.case import Case, Tensor
 from properties.domain import Domain
-from properties.finish import finish
 from properties.implementation import Implementation
 from properties.replay import CANNOT_RUN, FAILED, FIXED, recheck
 from properties.repro import WRITTEN_OUT, script
-from properties.rows import parse
 from properties.runner import Runner
 from properties.subject import Subject
 from properties.values import Recipe
@@ -238,39 +235,6 @@ def test_replay_tells_what_it_cannot_run(changes: dict[str, Any], tmp_path: Path
     status, text = replay.replay(path)
     assert status == CANNOT_RUN == 5
     assert text.startswith(f"CANNOT RUN HERE {path}: ")
-
-
-HALF = ({"dtype": "float32", "operands": "bfloat16"},)
-ROUNDED = Implementation("tests.plugin_targets:rounds_its_operands")
-
-
-def test_a_declared_row_goes_with_the_case(spares: Recycling, tmp_path: Path) -> None:
-    """What is right by its declared row stays so in replay and script, and wrong by the strict one.
-
-    The case of a violation carries the rows of its implementation.
-    """
-    declared = replace(ROUNDED, rows=parse(HALF))
-    text = script(v.ValueViolation("y[0] = 1.0 is not 2.0", CASE), declared)
-    assert _problems(text, tmp_path, ROUNDED.target) == []
-    strict = script(v.ValueViolation("y[0] = 1.0 is not 2.0", CASE), ROUNDED)
-    assert _problems(strict, tmp_path, ROUNDED.target) != []
-    own = Runner(ROUNDED, spares)
-    subject = Subject(declared, own, Domain())
-    recheck(subject, CASE, CALL)
-    subject.search.steps.clear()
-    found = finish(v.ValueViolation("y[0] = 1.0 is not 2.0", CASE), subject, "test_x", tmp_path)
-    spares.give(own)
-    data = json.loads(Path(found.record["case"]).read_text())
-    assert data["arithmetic"] == list(HALF)
-    path = tmp_path / "case.json"
-    path.write_text(json.dumps(data))
-    assert replay.replay(path)[0] == FIXED
-    del data["arithmetic"]
-    path.write_text(json.dumps(data))
-    assert replay.replay(path)[0] == FAILED
-    for other in ([{"dtype": "float8"}], [{}], 3, [3]):
-        path.write_text(json.dumps({**data, "arithmetic": other}))
-        assert replay.replay(path)[0] == CANNOT_RUN
 
 
 def test_replay_of_no_file(tmp_path: Path) -> None:

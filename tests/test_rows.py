@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import reference
+from properties.domain import Domain
 from properties.implementation import Implementation
+from properties.profiles import DEFAULT, PROFILES
 from properties.rows import RESULTS, STRICT, Rows, builtin, load
+from properties.summary import header
 
 IEEE = {"cudnn.conv.fp32_precision": "ieee"}
 
@@ -81,10 +86,15 @@ def test_declared_rows_are_told_in_a_line_each(tmp_path: Path) -> None:
         '[[row]]\ndtype = "float32"\nresults = ["output", "weight"]\noperands = "tf32"\n'
         'truncates = true\n[[row]]\ndtype = "float16"\n'
     )
-    assert load(path).lines() == [
+    rows = load(path)
+    lines = [
         "float32 output, weight: operands tf32, truncates True",
         "float16 all results: strict",
     ]
+    assert rows.lines() == lines
+    told: Any = {"profile": PROFILES[DEFAULT], "seed": 0, "seconds": None, "facts": {}}
+    session: Any = SimpleNamespace(**told, rows=rows, domain=Domain())
+    assert header(session)[1:-1] == [f"  declared: {line}" for line in lines]
     assert Rows().lines() == builtin("cpu", {}).lines() == []
 
 

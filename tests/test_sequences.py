@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -29,6 +28,7 @@ from properties.subject import Subject
 from properties.values import Recipe
 from properties.violations import Violation
 from tests.plugin_targets import CASE, TRAINED
+from tests.sequence_targets import problems
 
 STOCK = "F.conv2d"
 
@@ -64,17 +64,6 @@ def spares() -> Iterator[Spares]:
 def subject_of(target: str, spares: Spares) -> Subject:
     """Return a subject whose processes are its own."""
     return Subject(Implementation(target), Runner(Implementation(target), spares), Domain())
-
-
-def problems(text: str, directory: Path, target: str) -> list[str]:
-    """Return what a script finds wrong with a target, in this process."""
-    import torch
-
-    path = directory / "inside.py"
-    path.write_text(text)
-    listed = runpy.run_path(str(path))["problems"]
-    listed.__globals__["TARGET"] = target
-    return list(listed(torch))
 
 
 @pytest.mark.parametrize("target", ["F.conv2d", "nn.Conv2d"])
@@ -170,7 +159,7 @@ def test_chance_is_flaky(spares: Spares, tmp_path: Path, monkeypatch: pytest.Mon
     counter.write_text("")
     monkeypatch.setenv("TURNS", str(counter))
     own = Spares(ahead=False)  # whose processes have that variable
-    subject = subject_of("tests.plugin_targets:wrong_in_every_second_process", own)
+    subject = subject_of("tests.sequence_targets:wrong_in_every_second_process", own)
     subject.search = Search()
     subject.runner.start()
     subject.runner.fresh()
@@ -221,7 +210,7 @@ def test_replay_refuses_other_steps(broken: Any, tmp_path: Path) -> None:
 
 def test_a_write_to_kept_operands_is_found(spares: Spares) -> None:
     """Inputs must stay unchanged at every step, in memory that was filled anew as well."""
-    subject = subject_of("tests.plugin_targets:doubles_its_second_input", spares)
+    subject = subject_of("tests.sequence_targets:doubles_its_second_input", spares)
     with pytest.raises(v.MutationViolation, match="call 2 of a sequence"):
         subject.check_sequence(steps("new values"))
     subject.runner.stop()
@@ -229,7 +218,7 @@ def test_a_write_to_kept_operands_is_found(spares: Spares) -> None:
 
 def test_the_very_same_tensors_come_again(spares: Spares) -> None:
     """A function gets the same objects, whatever their values; new memory holds others."""
-    subject = subject_of("tests.plugin_targets:requires_the_same_tensors", spares)
+    subject = subject_of("tests.sequence_targets:requires_the_same_tensors", spares)
     subject.check_sequence(steps("the same call again", "a new weight", "a new bias", "new values"))
     subject.runner.fresh()
     with pytest.raises(v.ErrorViolation, match=r"call 2 of a sequence: .*other tensors"):
