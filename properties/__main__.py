@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from properties.child import CannotStart, Spares
+from properties.child import CannotStart, Spares, interrupted_by_sigterm
 from properties.fingerprint import fingerprint
 from properties.implementation import Implementation
 from properties.replay import CANNOT_RUN, FAILED, replay
@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = parser().parse_args(arguments)
+    interrupted_by_sigterm()
     commands = {"verify": _verify, "replay": _replay, "fingerprint": _fingerprint}
     return commands[options.command](options)
 

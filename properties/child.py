@@ -152,6 +152,16 @@ class Child:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def interrupted_by_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: children end, with all that they forked.
+
+    Left as it is where the program has its own mind about it, or outside of the main thread.
+    """
+    with contextlib.suppress(ValueError):
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def _inside(device: str) -> tuple[str, dict[str, str]]:
     """Return the device's name inside the child, and the child's environment."""
     environment = dict(os.environ)

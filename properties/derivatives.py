@@ -11,9 +11,7 @@ from typing import Any
 import torch
 from torch.autograd import forward_ad
 
-from properties.operands import Named
-
-Operation = Callable[[torch.Tensor], Any]
+from properties.operands import Named, Operation
 
 
 def forward_mode(operation: Operation, tensors: Named, build: Callable[[Named], Operation]) -> Any:

@@ -10,7 +10,7 @@ import importlib
 import os
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 
 from properties import derivatives
 from properties.facts import flags
-from properties.operands import DTYPES, Named, Operands
+from properties.operands import DTYPES, Named, Operands, Operation, Place
 from properties.outputs import Output, Outputs, read_bytes, span
 from properties.wire import Header
 
@@ -31,6 +31,7 @@ class Executor:
         self.target: Any = None
         self.is_module = False
         self.outputs = Outputs()
+        self.places: dict[int, Place] = {}  # of the sequence of calls at hand
         self.threads = self.own_threads = _threads()
 
     def load(self, module: str, name: str) -> Header:
@@ -43,7 +44,7 @@ class Executor:
                 raise TypeError(f"{module}:{name} is a {type(target).__name__}, not callable")
         except Exception as error:
             return {"unloadable": f"{type(error).__name__}: {error}"}
-        self.target, self.outputs = target, Outputs()
+        self.target, self.outputs, self.places = target, Outputs(), {}
         self.is_module = isinstance(target, type) and issubclass(target, torch.nn.Module)
         self.threads = _threads()
         form = "module" if self.is_module else "function"
@@ -52,10 +53,16 @@ class Executor:
     def run(self, request: Header, buffers: Sequence[memoryview]) -> tuple[Header, list[bytes]]:
         """Carry out one call and describe everything that a judge may ask."""
         late = self.outputs.written(self._may_be_written())
-        operands = Operands(request["tensors"], buffers, self.device)
+        if request["overwrite"]:
+            self.outputs.overwrite()
+        count = len(request["tensors"])
+        place, between = self._place(request, buffers[:count]), None
+        if request["between"]:
+            between = Operands(request["between"], buffers[count:], self.device).tensors
+        operands = place.operands
         began = time.perf_counter()
         try:
-            results = self._call(request, dict(operands.tensors))
+            results = self._call(request, place, between)
             self.synchronize()
         except BaseException as error:
             return {"late": late, **self.describe(error)}, []
@@ -77,7 +84,7 @@ class Executor:
         if self.device.type != "cpu":
             torch.accelerator.synchronize(self.device)
 
-    def build(self, request: Header, tensors: Named) -> Callable[[torch.Tensor], Any]:
+    def build(self, request: Header, tensors: Named) -> Operation:
         """Return the operation as a function of its input; weight and bias are bound."""
         p = request["params"]
         stride, dilation, groups = tuple(p["stride"]), tuple(p["dilation"]), p["groups"]
@@ -105,11 +112,27 @@ class Executor:
         tensors["weight"], tensors["bias"] = layer.weight, layer.bias
         return layer  # type: ignore[no-any-return]
 
-    def _call(self, request: Header, tensors: Named) -> dict[str, Any]:
-        wanted = request["gradients"]
-        for name in wanted:
-            tensors[name].requires_grad_()
-        operation = self.build(request, tensors)
+    def _place(self, request: Header, buffers: Sequence[memoryview]) -> Place:
+        """Return a place with these values: a kept one, filled anew, or one of its own."""
+        if request["begin"]:
+            self.places.clear()
+        form = {name: request[name] for name in ("tensors", "params", "gradients", "derivative")}
+        place = self.places.get(request["place"])
+        if place is not None and place.form == form:
+            place.operands.refill(buffers)
+            return place
+        place = Place(form, Operands(request["tensors"], buffers, self.device))
+        if request["place"] is not None:
+            self.places[request["place"]] = place
+        return place
+
+    def _call(self, request: Header, place: Place, between: Named | None) -> dict[str, Any]:
+        wanted, tensors = request["gradients"], place.leaves
+        if place.operation is None:
+            for name in wanted:
+                tensors[name].requires_grad_()
+            place.operation = self.build(request, tensors)
+        operation = place.operation
         if request["derivative"] == "second":
             return dict(derivatives.second(operation, tensors))
         if request["derivative"] == "forward-mode":
@@ -117,6 +140,12 @@ class Executor:
             return dict(derivatives.forward_mode(operation, tensors, bind))
         output = operation(tensors["input"])
         results: dict[str, Any] = {"output": output}
+        if between is not None:
+            for name in wanted:
+                between[name].requires_grad_()
+            # A layer is applied twice, with the parameters that it has.
+            other = operation if self.is_module else self.build(request, between)
+            other(between["input"])
         if wanted and isinstance(output, torch.Tensor):
             leaves = [tensors[name] for name in wanted]
             gradients = torch.autograd.grad(

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from properties import violations as v
+from properties.behaviour import REPEATS, classify
 from properties.case import Case, Explicit, Tensor
 from properties.dtypes import DTYPES
 from properties.replay import recheck
@@ -21,7 +22,6 @@ from properties.repro import write_script
 from properties.subject import Subject
 from properties.values import Recipe
 
-REPEATS = 5
 MAX_TRIES = 48
 MAX_SECONDS = 5.0  # for plainer values: a try may cost a process
 
@@ -33,17 +33,22 @@ def finish(error: BaseException, subject: Subject, name: str, directory: Path) -
     culprit = _culprit(found, subject)
     # An implementation that is wrong everywhere need not be proved so once per property.
     tried = culprit.kind not in subject.repeated or not subject.search.over()
-    repeats = _repeats(culprit, subject) if tried else None
-    if repeats in (None, REPEATS) and isinstance(culprit, v.ValueViolation):
+    behaviour = None
+    if tried:
+        # The first of its kind is asked more than once, where there is time.
+        first = culprit.kind not in subject.repeated and not subject.search.over()
+        culprit, behaviour = classify(culprit, subject, REPEATS if first else 1)
+    alone = behaviour is None or behaviour.name == "deterministic"
+    if alone and isinstance(culprit, v.ValueViolation) and culprit.check["kind"] == "call":
         culprit = _plainer(culprit, subject)
     if isinstance(found, v.RelationViolation) and culprit is not found:
         culprit.facts = {"broken relation": found.title, **culprit.facts}
-    if repeats is None:
+    if behaviour is None:
         culprit.facts["repeats"] = "not tried: the time was up, and another of its kind repeats"
-    elif repeats == REPEATS:
-        subject.repeated.add(culprit.kind)
     else:
-        culprit.facts["repeats"] = f"{repeats} of {REPEATS} in fresh processes"
+        culprit.facts["repeats"] = str(behaviour)
+        if behaviour.shown == behaviour.processes:
+            subject.repeated.add(culprit.kind)
     if others:
         culprit.facts["also seen"] = ", ".join(sorted(others))
     culprit.facts["implementation"] = _describe(subject, culprit.case)
@@ -58,7 +63,9 @@ def finish(error: BaseException, subject: Subject, name: str, directory: Path) -
         "summary": culprit.case.summary(),
         "case": str(case_path),
         "script": str(script),
-        "repeats": repeats,
+        "repeats": behaviour and behaviour.shown,
+        "processes": behaviour and behaviour.processes,
+        "behaviour": behaviour and behaviour.name,
         "text": str(culprit),
     }
     return culprit
@@ -86,20 +93,6 @@ def _culprit(found: v.Violation, subject: Subject) -> v.Violation:
         except v.Violation as violation:
             return violation
     return found
-
-
-def _repeats(violation: v.Violation, subject: Subject) -> int:
-    """Count the fresh processes of `REPEATS` that show it; if the first does, all count."""
-    count = 0
-    for attempt in range(REPEATS):
-        subject.runner.fresh()
-        try:
-            recheck(subject, violation.case, violation.check)
-        except v.Violation:
-            count += 1
-            if attempt == 0:
-                return REPEATS
-    return count
 
 
 def _plainer(violation: v.ValueViolation, subject: Subject) -> v.ValueViolation:
@@ -160,6 +153,8 @@ def _write_case(violation: v.Violation, subject: Subject, name: str, directory: 
         "case": violation.case.to_json(),
         "seen on": subject.runner.facts,
     }
+    if subject.implementation.rows.written is not None:
+        data["arithmetic"] = subject.implementation.rows.written
     path.write_text(json.dumps(data, indent=1) + "\n")
     return path
 

@@ -86,6 +86,11 @@ def activated(defects: Sequence[KnownDefect]) -> Iterator[None]:
         _ACTIVE.reset(token)
 
 
+def crashes(case: Case) -> bool:
+    """Tell whether the call lies in an active region that must be stepped round."""
+    return any(d.avoid is not None and d.covers(case) for d in _ACTIVE.get())
+
+
 def avoiding(assemble: Callable[[Avoidance], Case]) -> Case:
     """Return the assembled call, changed as little as leaves every active region."""
     avoid = Avoidance()

@@ -6,7 +6,9 @@ Runs in the worker process only. Operands lie apart, with guard bytes before, be
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -24,6 +26,7 @@ DTYPES = {
     )
 }
 Named = dict[str, torch.Tensor]
+Operation = Callable[[torch.Tensor], Any]
 
 
 class Operands:
@@ -65,11 +68,27 @@ class Operands:
         if not self._on_cpu:
             # The device's allocator aligns what it hands out: a shift begins further on.
             memory = torch.empty(count + spec["shift"], dtype=dtype, device=device)
-            flat = self._flat[spec["name"]] = memory[spec["shift"] :].copy_(flat)
+            flat = memory[spec["shift"] :].copy_(flat)
+        self._flat[spec["name"]] = flat
         tensor = flat.as_strided(shape, strides, flat.storage_offset() + spec["offset"])
         if spec["view"] == "conjugated":
             return tensor.conj()
         return torch._neg_view(tensor) if spec["view"] else tensor
+
+    def refill(self, buffers: Sequence[memoryview]) -> None:
+        """Give the tensors the values of another request of the same form, in place.
+
+        By torch's own copy, as an optimizer would, so that the version counters of those that
+        change tell of it, and no others.
+        """
+        for (name, (offset, size)), data in zip(self._places.items(), buffers, strict=True):
+            if data == self._memory[offset : offset + size]:
+                continue
+            flat = self._flat[name]
+            with torch.no_grad():
+                flat.copy_(torch.frombuffer(bytearray(data), dtype=flat.dtype))
+            self._memory[offset : offset + size] = data
+        self._original = bytes(self._memory)
 
     def changed(self) -> list[str]:
         """Name the operands of which any byte differs from what was received, guards included."""
@@ -85,6 +104,23 @@ class Operands:
         if not size:
             return False
         return read_bytes(self._flat[name]) != self._original[offset : offset + size]
+
+
+@dataclass
+class Place:
+    """Where calls of one form find their operands, and the operation that is bound to these.
+
+    `leaves` are the tensors that gradients are asked of, by name; the operation is made by the
+    first call.
+    """
+
+    form: Header
+    operands: Operands
+    leaves: Named = field(init=False)
+    operation: Operation | None = None
+
+    def __post_init__(self) -> None:
+        self.leaves = dict(self.operands.tensors)
 
 
 def _address(memory: bytearray) -> int:

@@ -20,6 +20,7 @@ from properties.recovery_descent import Descent, descend
 from properties.recovery_enclosure import Steps, accumulated_radii, enclose_steps
 from properties.recovery_theory import Problem, columns
 from properties.recovery_training import Training
+from properties.steps import Step
 from properties.subject import Subject
 from properties.values import Float64
 from properties.violations import TrainingViolation
@@ -74,7 +75,7 @@ def observe(subject: Subject, training: Training) -> Observed:
 
     The other statements follow from the theory only where that holds.
     """
-    subject.search.calls.append(training.case)
+    subject.search.steps.append(Step(training.case))
     descent = descend(subject.runner, training)
     row = subject.implementation.arithmetic(training.case.dtype)
     assert isinstance(row, Arithmetic), "training is of floating numbers"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from properties.child import CannotStart, Spares
 from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.relations import exactly
+from properties.rows import parse
 from properties.runner import NotLoadable, Runner
+from properties.steps import steps_of
 from properties.subject import Subject
 
 FIXED, FAILED, CANNOT_RUN = 0, 1, 5
@@ -26,6 +29,7 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
     kind "call"    every element in its enclosure, and all that a single call owes
     kind "repeat"  the same bits every time
     kind "scale"   2^power times the input and bias give 2^power times the output
+    kind "sequence"  the calls of the steps in order, each as in "call", in shared memory
     kind "train"   every step of gradient descent in its enclosure
     """
     kind = check["kind"]
@@ -33,6 +37,8 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
         from properties.recovery import recheck_training
 
         recheck_training(subject, case, check)
+    elif kind == "sequence":
+        subject.check_sequence(steps_of(check))
     elif kind == "scale":
         _recheck_scaling(subject, case, int(check["power"]))
     elif kind == "repeat":
@@ -67,11 +73,12 @@ def replay(path: Path) -> tuple[int, str]:
         data = json.loads(path.read_text())
         case, check = Case.from_json(data["case"]), dict(data["check"])
         target = Implementation(str(data["implementation"]), str(data["device"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        rows = parse(data["arithmetic"]) if "arithmetic" in data else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return CANNOT_RUN, f"CANNOT RUN HERE {path}: {type(error).__name__}: {error}"
     try:
         with Runner(target, Spares(ahead=False)) as runner:
-            own = target.on(runner.start())
+            own = target.on(runner.start()) if rows is None else replace(target, rows=rows)
             recheck(Subject(own, runner, Domain()), case, check)
     except (CannotStart, NotLoadable, ValueError, KeyError, TypeError) as error:
         return CANNOT_RUN, f"CANNOT RUN HERE {path}: {error}"

@@ -19,6 +19,7 @@ from properties.case import Case, Tensor
 from properties.expect import expected, varying
 from properties.implementation import Implementation
 from properties.recovery_training import Training
+from properties.steps import Step, steps_of
 from properties.tensors import written
 from properties.values import Recipe
 from properties.violations import Violation
@@ -43,8 +44,9 @@ def write_script(violation: Violation, implementation: Implementation, directory
 def script(violation: Violation, implementation: Implementation) -> str:
     """Return the text of the script."""
     case, check = violation.case, violation.check
-    tensors = {name: _written(case, name, tensor) for name, tensor in case.tensors.items()}
+    tensors = _operands(case)
     training = _training(violation, tensors) if check["kind"] == "train" else None
+    steps = steps_of(check) if check["kind"] == "sequence" else ()
     return SCRIPT.substitute(
         title=_docstring(violation),
         target=repr(implementation.target),
@@ -58,8 +60,24 @@ def script(violation: Violation, implementation: Implementation) -> str:
         expected=_literal(_expected(case, implementation) if training is None else {}),
         power=repr(check.get("power", 0)),
         training=_literal(training),
+        sequence=_literal([_step(step, implementation) for step in steps]),
         time_limit=repr(TIME_LIMIT),
     )
+
+
+def _step(step: Step, implementation: Implementation) -> dict[str, Any]:
+    """Return a call of a sequence: what the script has of a single one, and what goes round it."""
+    case = step.case
+    call = {
+        "DTYPE": case.dtype,
+        "ARGUMENTS": case.arguments,
+        "GRADIENTS": case.gradients,
+        "TENSORS": _operands(case),
+        "EXPECTED": _expected(case, implementation),
+    }
+    between = None if step.between is None else _operands(step.between)
+    rest = {"place": step.place, "overwrite": step.overwrite, "between": between}
+    return {**rest, "call": call}
 
 
 def _training(violation: Violation, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -84,6 +102,10 @@ def _docstring(violation: Violation) -> str:
 
 def _literal(value: Any) -> str:
     return pformat(value, width=100, compact=True, sort_dicts=False)
+
+
+def _operands(case: Case) -> dict[str, Any]:
+    return {name: _written(case, name, tensor) for name, tensor in case.tensors.items()}
 
 
 def _written(case: Case, name: str, tensor: Tensor) -> dict[str, Any]:

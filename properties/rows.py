@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -58,9 +58,24 @@ LOOSER: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """What is declared beyond the strict rows, by dtype and result."""
+    """What is declared beyond the strict rows, by dtype and result.
+
+    `written` is the table of an author, as plain data; None where there is none.
+    """
 
     declared: Mapping[tuple[str, str], Arithmetic] = dataclasses.field(default_factory=dict)
+    written: tuple[Mapping[str, Any], ...] | None = None
+
+    def lines(self) -> list[str]:
+        """Return a line for each row of the author's: dtype, results, what is not strict."""
+        lines = []
+        for row in self.written or ():
+            changed = ", ".join(
+                f"{name} {value}" for name, value in row.items() if name not in ("dtype", "results")
+            )
+            results = ", ".join(row.get("results", ("all results",)))
+            lines.append(f"{row['dtype']} {results}: {changed or 'strict'}")
+        return lines
 
     def of(self, dtype: str, result: str) -> Arithmetic | Modular:
         """Return the row of one result; higher derivatives have the rows of their kin."""
@@ -113,21 +128,25 @@ def builtin(device: str, facts: Mapping[str, Any]) -> Rows:
 def load(path: Path) -> Rows:
     """Read a TOML file of rows; ValueError names what is wrong with it."""
     try:
-        rows = tomllib.loads(path.read_text())["row"]
-        declared: dict[tuple[str, str], Arithmetic] = {}
-        for row in rows:
-            fields = dict(row)
-            dtype, results = fields.pop("dtype"), fields.pop("results", RESULTS)
-            if dtype not in STRICT:
-                raise ValueError(f"`dtype`={dtype!r} is not one of {', '.join(STRICT)}")
-            for result in results:
-                if result not in RESULTS:
-                    raise ValueError(f"`results` names {result!r}, not one of {', '.join(RESULTS)}")
-                before = declared.get((dtype, result), STRICT[dtype])
-                declared[dtype, result] = _changed(before, fields)
+        return parse(tomllib.loads(path.read_text())["row"])
     except (OSError, KeyError, TypeError, AttributeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{path}: not a table of rows: {type(error).__name__} {error}") from error
-    return Rows(declared)
+
+
+def parse(rows: Sequence[Mapping[str, Any]]) -> Rows:
+    """Return the rows of a table; ValueError, KeyError or TypeError for what is none."""
+    declared: dict[tuple[str, str], Arithmetic] = {}
+    for row in rows:
+        fields = dict(row)
+        dtype, results = fields.pop("dtype"), fields.pop("results", RESULTS)
+        if dtype not in STRICT:
+            raise ValueError(f"`dtype`={dtype!r} is not one of {', '.join(STRICT)}")
+        for result in results:
+            if result not in RESULTS:
+                raise ValueError(f"`results` names {result!r}, not one of {', '.join(RESULTS)}")
+            before = declared.get((dtype, result), STRICT[dtype])
+            declared[dtype, result] = _changed(before, fields)
+    return Rows(declared, tuple(rows))
 
 
 def _changed(row: Arithmetic | Modular, fields: Mapping[str, Any]) -> Arithmetic:

@@ -19,6 +19,7 @@ from properties.dtypes import DTYPES
 from properties.implementation import Implementation
 from properties.layouts import VIEWS, in_memory
 from properties.observation import Observation, observe, payload_limit
+from properties.steps import Log, Step
 from properties.wire import Buffer, ChannelClosed, ChannelTimeout, Header, WireError
 
 LOAD_LIMIT = 300.0  # seconds: importing an implementation may compile it
@@ -48,7 +49,9 @@ class Runner:
         self.calls = 0
         self.slowest = 0.0
         self.hangs = 0
+        self.log = Log()  # of the calls that this process has made
         self._child: Child | None = None
+        self._begin = True
         self._settle = 0.0
         self._number = 0
         self._sent: dict[int, Case] = {}
@@ -74,12 +77,27 @@ class Runner:
                 reason = str(reply.get("unloadable", reply))
                 raise NotLoadable(f"{self.implementation.target}: {reason}")
             self.form, self._child = reply["form"], child
+            self.log.clear()
             self.facts = {**child.facts, **reply["flags"]}
         return self.facts
 
-    def run(self, case: Case) -> Observation:
+    def begin(self) -> None:
+        """Have the worker forget the places of earlier sequences before the next call."""
+        self._begin = True
+        self.log.begin()
+
+    def run(self, call: Case | Step) -> Observation:
         """Carry out one call in the worker."""
+        step = call if isinstance(call, Step) else Step(call)
+        case = step.case
+        self.start()
+        self.log.add(step)
         request, buffers = encode(case)
+        if step.between is not None:
+            between, more = encode(step.between)
+            request["between"], buffers = between["tensors"], [*buffers, *more]
+        request |= {"begin": self._begin, "place": step.place, "overwrite": step.overwrite}
+        self._begin = False
         self._number += 1
         limit = payload_limit(case)
         request |= {"request": "run", "limit": limit}
@@ -211,6 +229,7 @@ def encode(case: Case) -> tuple[Header, list[Buffer]]:
         "params": case.arguments,
         "gradients": case.gradients,
         "derivative": case.derivative,
+        "between": (),
     }
     return header, [storage(case, name) for name in case.tensors]
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from properties.case import Case
+from properties.steps import Calls, Step
 from properties.violations import HangViolation, Violation
 
 MAX_HANGS = 5
@@ -40,7 +41,7 @@ class Search:
     unlikely: int = 0  # elements beyond the probabilistic bound, on random data
     hangs: int = 0
     seconds: float = 0.0
-    calls: list[Case] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)  # of the example at hand
     notes: list[str] = field(default_factory=list)
     remembered: dict[str, Violation] = field(default_factory=dict)
     _passed: set[str] = field(default_factory=set)
@@ -56,10 +57,15 @@ class Search:
         """Every violation seen, in the order in which they were seen."""
         return list(self.remembered.values())
 
+    @property
+    def calls(self) -> list[Case]:
+        """The calls of the example at hand, in order."""
+        return [case for step in self.steps for case in step.calls]
+
     def trial(self, drawn: Mapping[str, object], body: Callable[[], None]) -> None:
         """Run one drawn example, unless the search is over and memory answers."""
         key = "|".join(
-            f"{name}={value.key if isinstance(value, Case) else value!r}"
+            f"{name}={value.key if isinstance(value, Case | Calls) else value!r}"
             for name, value in sorted(drawn.items())
         )
         if key in self.remembered and self.over():
@@ -74,7 +80,7 @@ class Search:
             self._digest.update(key.encode())
             self.cases += 1
         began = time.monotonic()
-        self.calls.clear()
+        self.steps.clear()
         self.latest.clear()
         try:
             body()

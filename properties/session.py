@@ -21,7 +21,7 @@ from _pytest._code.code import (
 )
 
 from properties import known, summary
-from properties.child import CannotStart, Child, Spares
+from properties.child import CannotStart, Child, Spares, interrupted_by_sigterm
 from properties.domain import Domain, OutOfDomain, activated
 from properties.finish import finish
 from properties.implementation import DEFAULTS, Implementation, inherent
@@ -42,6 +42,7 @@ MOMENT = 1.0  # seconds for each property, however many share a budget: one that
 
 def open_session(config: pytest.Config) -> Session:
     """Read the options and learn what there is; a wrong request is a UsageError, exit status 4."""
+    interrupted_by_sigterm()
     try:
         return Session(config)
     except (ValueError, NotLoadable, CannotStart) as error:
@@ -164,6 +165,8 @@ class Session:
                 yield
         except BudgetSpent:
             pass
+        except KeyboardInterrupt:
+            raise  # whatever has been found: who asks for an end gets one
         except OutOfDomain as outside:
             record["skipped"] = f"outside the domain: {outside}"
             pytest.skip(record["skipped"])

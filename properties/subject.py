@@ -19,6 +19,8 @@ from properties.observation import Observation, described
 from properties.profiles import Profile
 from properties.runner import Runner
 from properties.search import Search
+from properties.steps import Step, check_of
+from properties.steps import described as described_steps
 from properties.violations import ClassViolation, ValueViolation, Violation
 from reference import Arithmetic, Enclosure
 
@@ -50,6 +52,8 @@ class Subject:
         try:
             body()
         except Violation as violation:
+            violation.example = tuple(self.search.steps)
+            violation.history = self.runner.log.steps
             for defect in self.defects:
                 calls = (violation.case, *self.search.calls)
                 if defect.explains(calls, violation.kind):
@@ -66,17 +70,33 @@ class Subject:
 
         return seconds
 
-    def run(self, case: Case) -> Observation:
+    def run(self, call: Case | Step) -> Observation:
         """Make the call; check all that a call owes except its values."""
-        self.search.calls.append(case)
-        return self.runner.run(case)
+        self.search.steps.append(call if isinstance(call, Step) else Step(call))
+        return self.runner.run(call)
 
-    def check(self, case: Case) -> Observation:
+    def check(self, call: Case | Step) -> Observation:
         """Make the call and require output and gradients to lie in their enclosures."""
-        observation = self.run(case)
-        for name, array in observation.arrays.items():
-            self._judge(case, name, array)
+        observation = self.run(call)
+        self._judge_all(observation)
         return observation
+
+    def check_sequence(self, steps: Sequence[Step]) -> None:
+        """Make the calls in order, from new memory on, and check each; its violation tells them."""
+        self.runner.begin()
+        judged: dict[Case, Mapping[str, bytes]] = {}
+        for count, step in enumerate(steps, 1):
+            try:
+                observation = self.run(step)
+                if judged.get(step.case) != observation.raw:
+                    self._judge_all(observation)
+                    judged[step.case] = observation.raw
+            except Violation as violation:
+                violation.check = check_of(steps[:count])
+                if count > 1:
+                    violation.title = f"call {count} of a sequence: {violation.title}"
+                    violation.facts["calls"] = described_steps(steps[:count])
+                raise
 
     def may_vary(self, case: Case, name: str) -> bool:
         """Tell whether the bits of the output or of a gradient may differ from run to run."""
@@ -145,6 +165,10 @@ class Subject:
         for call in list(self.search.calls):
             self.check(call)
         return self.search.fast > before
+
+    def _judge_all(self, observation: Observation) -> None:
+        for name, array in observation.arrays.items():
+            self._judge(observation.case, name, array)
 
     def _judge(self, case: Case, name: str, observed: Exact) -> None:
         row = self.implementation.arithmetic(case.dtype, name)

@@ -23,6 +23,8 @@ def header(session: Session) -> list[str]:
     budget = f", {session.seconds:g} s" if session.seconds is not None else ""
     lines = [f"conv2d-properties: profile {profile.name} ({seeded}{budget})"]
     lines += [f"  {name}: {_device(facts)}" for name, facts in session.facts.items()]
+    declared = session.rows.lines() if session.rows is not None else []
+    lines += [f"  declared: {line}" for line in declared]
     return [*lines, f"  domain: {session.domain}"]
 
 

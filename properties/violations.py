@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from properties.case import Case
+from properties.steps import Step
 
 ORDER = ("outside", "implementation", "case", "oracle", "repeats", "reproduce")
 
@@ -27,6 +28,9 @@ class Violation(AssertionError):
 
     kind: ClassVar[str] = "violation"
     record: dict[str, Any]  # its entry in report.json, once it is finished
+    # The calls of the example that showed it, and all that its process had made.
+    example: tuple[Step, ...] = ()
+    history: tuple[Step, ...] = ()
 
     def __init__(
         self,

@@ -38,8 +38,8 @@ def main(argument: str) -> None:
     _limit_memory(config)
     send(config["write"], pack({"hello": facts}))
     try:
-        while _serve(config, executor):
-            pass
+        while True:
+            _serve(config, executor)
     except ChannelClosed:
         pass
     except BaseException:
@@ -48,11 +48,9 @@ def main(argument: str) -> None:
     os._exit(0)  # tearing torch down takes a second that nobody needs
 
 
-def _serve(config: Header, executor: Any) -> bool:
+def _serve(config: Header, executor: Any) -> None:
     request, buffers = receive(config["read"])
     kind = request["request"]
-    if kind == "exit":
-        return False
     data: list[bytes] = []
     if kind == "load":
         reply = executor.load(request["module"], request["name"])
@@ -68,7 +66,6 @@ def _serve(config: Header, executor: Any) -> bool:
     send(config["write"], pack({**reply, "id": request["id"]}, data))
     if "device_lost" in reply:
         os._exit(70)  # the context is gone for good; a fresh process is the only cure
-    return True
 
 
 def _prepare(config: Header) -> None:

@@ -57,6 +57,12 @@ def adds_one(*arguments: Any) -> Any:
     return _conv2d(*arguments) + 1.0
 
 
+def rounds_its_operands(*arguments: Any) -> Any:
+    """Compute with operands rounded to bfloat16."""
+    x, weight, *rest = arguments
+    return _conv2d(x.bfloat16().to(x.dtype), weight.bfloat16().to(weight.dtype), *rest)
+
+
 def drops_last_column(*arguments: Any) -> Any:
     """Return one output column too few."""
     return _conv2d(*arguments)[..., :-1]

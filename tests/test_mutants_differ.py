@@ -89,14 +89,23 @@ def compare(target: Callable[..., Any], call: Call) -> list[str]:
     """Make the calls with both; return the differences in result, aliasing and inputs."""
     found: list[str] = []
     earlier: list[torch.Tensor] = []
-    tensors: dict[str, torch.Tensor] = {}
+    if call.before is not None:
+        results(target, call.before, operands(call.before, 1))
+    # Later calls find their values in the tensors and in the layer of the first, as in training.
+    tensors = operands(call, 0)
+    held = {name: tensor.detach() for name, tensor in tensors.items()}
+    made = layer_of(target, call, held) if isinstance(target, type) else target
     for number in range(call.calls):
         fresh = operands(call, 0 if call.repeat else number)
-        # Later calls find their values at the addresses of the first, as in training.
-        for name, value in fresh.items():
-            tensors.setdefault(name, value.clone()).detach().copy_(value)
+        for name in fresh:
+            if number and name in call.keeps:
+                fresh[name] = tensors[name].clone()
+            elif number:
+                tensors[name].copy_(fresh[name])
+        if call.overwrite and earlier:
+            earlier[-1].detach().fill_(113)
         right = results(F.conv2d, call, fresh)
-        wrong = results(target, call, {name: t.detach() for name, t in tensors.items()})
+        wrong = results(made, call, held)
         found += [name for name, value in right.items() if not _same(value, wrong[name])]
         found += [f"{name} was written" for name in fresh if not _same(fresh[name], tensors[name])]
         memory = {tensor.untyped_storage().data_ptr() for tensor in [*tensors.values(), *earlier]}
@@ -143,13 +152,15 @@ def results(
         tensors[name].requires_grad_()
     if call.derivative != "first":
         return derivatives(target, call, tensors)
-    if call.mode != "zeros" and not isinstance(target, type):
-        target = torch.nn.Conv2d
-    if isinstance(target, type):
-        output = layer_of(target, call, tensors)(tensors["input"]).detach()
+    if call.mode != "zeros" and not isinstance(target, torch.nn.Module):
+        target = layer_of(torch.nn.Conv2d, call, tensors)
+    if isinstance(target, torch.nn.Module):
+        output = target(tensors["input"]).detach()
     else:
         rest = (call.stride, call.padding, call.dilation, call.groups)
         output = target(tensors["input"], tensors["weight"], tensors.get("bias"), *rest)
+        if call.between:
+            target(-tensors["input"], tensors["weight"], tensors.get("bias"), *rest)
     found = {"output": output}
     if call.gradients:
         leaves = [tensors[name] for name in call.gradients]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import reference
+from properties.domain import Domain
 from properties.implementation import Implementation
+from properties.profiles import DEFAULT, PROFILES
 from properties.rows import RESULTS, STRICT, Rows, builtin, load
+from properties.summary import header
 
 IEEE = {"cudnn.conv.fp32_precision": "ieee"}
 
@@ -72,6 +77,25 @@ def test_a_file_declares_rows(tmp_path: Path) -> None:
     half = rows.of("float16", "bias")
     assert not isinstance(half, reference.Modular)
     assert (half.accumulator, half.stores) == (reference.BINARY16, "bias")
+
+
+def test_declared_rows_are_told_in_a_line_each(tmp_path: Path) -> None:
+    """The line has the dtype, the results, and what differs from the strict row."""
+    path = tmp_path / "rows.toml"
+    path.write_text(
+        '[[row]]\ndtype = "float32"\nresults = ["output", "weight"]\noperands = "tf32"\n'
+        'truncates = true\n[[row]]\ndtype = "float16"\n'
+    )
+    rows = load(path)
+    lines = [
+        "float32 output, weight: operands tf32, truncates True",
+        "float16 all results: strict",
+    ]
+    assert rows.lines() == lines
+    told: Any = {"profile": PROFILES[DEFAULT], "seed": 0, "seconds": None, "facts": {}}
+    session: Any = SimpleNamespace(**told, rows=rows, domain=Domain())
+    assert header(session)[1:-1] == [f"  declared: {line}" for line in lines]
+    assert Rows().lines() == builtin("cpu", {}).lines() == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ import pytest
 import properties
 from properties import Report, __main__, verify
 from properties.case import Case
-from properties.finish import REPEATS
 from tests.plugin_targets import (
     POINTWISE,
     ROOT,
@@ -76,7 +75,8 @@ def test_spent_budget_ends_a_run_that_found_something(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, *names, *target, "--conv2d-seconds", "0.5")
     assert run.status == 1, run.output
     (violation,) = run.report["violations"]
-    assert (violation["kind"], violation["repeats"]) == ("crash", REPEATS)
+    assert (violation["kind"], violation["behaviour"]) == ("crash", "deterministic")
+    assert (violation["repeats"], violation["processes"]) == (1, 1)
     assert {item["outcome"] for item in run.report["items"]} == {"failed", "skipped"}
     assert "the time was up, and a violation had been found\n" in run.output
     assert not run.report["ok"]

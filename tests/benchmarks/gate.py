@@ -14,6 +14,7 @@ from properties.observation import Observation
 from properties.profiles import PROFILES, prepare
 from properties.runner import Runner
 from properties.search import Search
+from properties.steps import Step
 from properties.stock import stock_defects
 from properties.subject import Subject
 from properties.test_value import test_value_lies_in_its_enclosure as the_property
@@ -28,10 +29,10 @@ class TimedRunner(Runner):
     trips = 0.0
     calls_in_worker = 0.0
 
-    def run(self, case: Case) -> Observation:
+    def run(self, call: Case | Step) -> Observation:
         """Carry out one call in the worker."""
         began = time.perf_counter()
-        observation = super().run(case)
+        observation = super().run(call)
         self.trips += time.perf_counter() - began
         self.calls_in_worker += observation.seconds
         return observation

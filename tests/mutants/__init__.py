@@ -6,7 +6,7 @@ that their targets name.
 
 from __future__ import annotations
 
-from tests.mutants import list_behaviour, list_geometry, list_gradients, list_grouping
+from tests.mutants import list_behaviour, list_geometry, list_gradients, list_grouping, list_stale
 from tests.mutants.catalogue import PROPERTIES, Call, Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -17,6 +17,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *list_gradients.GRADIENT,
     *list_behaviour.MEMORY,
     *list_behaviour.STATE,
+    *list_stale.STALE,
     *list_behaviour.MODULES,
 )
 

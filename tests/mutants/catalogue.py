@@ -29,6 +29,7 @@ TANGENT = "test_forward_mode_is_the_derivative"
 SECOND = "test_second_order_gradients_lie_in_their_enclosures"
 FLIPPED = "test_flipped_kernel_is_true_convolution"
 MODES = "test_padding_modes_pad_as_defined"
+SEQUENCES = "test_sequences_of_calls"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
@@ -63,6 +64,7 @@ PROPERTIES = (
     SECOND,
     FLIPPED,
     MODES,
+    SEQUENCES,
     TRAINING,
     *ENDINGS,
 )
@@ -73,8 +75,10 @@ class Call:
     """One hand-made call: shapes, parameters, and the kind of values (a key of `KINDS`).
 
     `layouts` names the operands that are channels_last; `calls` is how often it is made, each
-    time with other values unless `repeat`; `gradients` names those asked for; `mode` is the
-    padding mode (modules only); `derivative` is as in a `Case`, along directions of ones.
+    time with other values unless `repeat`, but for the operands that it `keeps`; `gradients` names
+    those asked for; `mode` is the padding mode (modules only); `derivative` is as in a `Case`,
+    along directions of ones. `before` is made first, `overwrite` writes to each output before the
+    next call, and `between` makes another forward pass before each backward pass.
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)
@@ -93,6 +97,10 @@ class Call:
     repeat: bool = False
     mode: str = "zeros"
     derivative: str = "first"
+    keeps: tuple[str, ...] = ()
+    before: Call | None = None
+    overwrite: bool = False
+    between: bool = False
 
 
 @dataclass(frozen=True)
