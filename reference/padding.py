@@ -52,7 +52,11 @@ def check_pads(name: str, shape: tuple[int, ...], pads: Pads, mode: str) -> None
 
 def source_map(size: int, pads: Pair, mode: str) -> NDArray[np.int64]:
     """Return, per padded row, the input row that it repeats; -1 is a row of zeros."""
-    index = np.arange(-pads[0], size + pads[1])
+    return sources_of(np.arange(-pads[0], size + pads[1]), size, mode)
+
+
+def sources_of(index: NDArray[np.int64], size: int, mode: str) -> NDArray[np.int64]:
+    """Return the input rows that rows counted from the input's first repeat; -1 is zeros."""
     if mode == "zeros":
         return np.where((index >= 0) & (index < size), index, -1)
     if mode == "reflect":
