@@ -1,6 +1,6 @@
 """The device as the worker finds it: sets the flags that a verdict depends on, and reads them back.
 
-Runs in the worker process only.
+Runs in the worker process, and beside a model that is watched.
 """
 
 from __future__ import annotations
@@ -19,13 +19,7 @@ def prepare(device: str) -> Header:
     """Set the flags that a verdict depends on, and return them as they read back."""
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
-    facts: Header = {
-        "python": sys.version.split()[0],
-        "torch": torch.__version__,
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-        "onednn": _onednn_version() if torch.backends.mkldnn.is_available() else None,
-        "device_name": "cpu",
-    }
+    facts = build()
     if device.startswith("cuda"):
         facts |= _cuda_facts(device)
     elif device != "cpu":
@@ -35,6 +29,17 @@ def prepare(device: str) -> Header:
         if total != 8:
             raise RuntimeError(f"{device} answers, but sums eight ones to {total}")
     return facts | flags(device)
+
+
+def build() -> Header:
+    """Return what torch was built as and runs on."""
+    return {
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "onednn": _onednn_version() if torch.backends.mkldnn.is_available() else None,
+        "device_name": "cpu",
+    }
 
 
 def flags(device: str) -> Header:
