@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ def prepare(device: str) -> Header:
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     facts = build()
+    facts["memory"] = _free_memory()
     if device.startswith("cuda"):
         facts |= _cuda_facts(device)
     elif device != "cpu":
@@ -69,7 +71,17 @@ def _cuda_facts(device: str) -> Header:
         "device_name": torch.cuda.get_device_name(device),
         "cuda": torch.version.cuda,
         "cudnn": cudnn.version(),
+        "memory": torch.cuda.mem_get_info(device)[0],
     }
+
+
+def _free_memory() -> int:
+    """Return the bytes that this machine's programs may still use; 0 where that is not told."""
+    try:
+        found = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text())
+    except OSError:
+        return 0
+    return int(found.group(1)) << 10 if found else 0
 
 
 def devices() -> list[str]:

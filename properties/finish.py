@@ -36,7 +36,7 @@ def finish(error: BaseException, subject: Subject, name: str, directory: Path) -
     # An implementation that is wrong everywhere need not be proved so once per property.
     tried = culprit.kind not in subject.repeated or not subject.search.over()
     repeats = _repeats(culprit, subject) if tried else None
-    if repeats in (None, REPEATS) and isinstance(culprit, v.ValueViolation):
+    if repeats in (None, REPEATS) and culprit.check["kind"] == "call":
         culprit = _plainer(culprit, subject)
     if isinstance(found, v.RelationViolation) and culprit is not found:
         culprit.facts = {"broken relation": found.title, **culprit.facts}
@@ -105,8 +105,10 @@ def _repeats(violation: v.Violation, subject: Subject) -> int:
     return count
 
 
-def _plainer(violation: v.ValueViolation, subject: Subject) -> v.ValueViolation:
-    """Replace values by ones and one-hot tensors while the same kind of violation remains."""
+def _plainer(violation: v.Violation, subject: Subject) -> v.Violation:
+    """Replace values by ones and one-hot tensors while a wrong value remains."""
+    if not isinstance(violation, v.ValueViolation):
+        return violation
     tries, deadline = 0, time.monotonic() + MAX_SECONDS
     for name in ("weight", "input", "bias"):
         for values in _candidates(violation.case, name):

@@ -71,29 +71,31 @@ def enclose_at(
     a = case.arrays if elements is None else elements
     rest = {**case.arguments, "arithmetic": arithmetic}
     if name == "output":
-        index = _unflat(places, case.output_shape)
+        index = unflat(places, case.output_shape)
         return enclose_conv2d_at(index, a["input"], a["weight"], a.get("bias"), **rest)
     if name == "weight":
         size = case.weight.shape
         return enclose_conv2d_weight_at(
-            _unflat(places, size), a["input"], size, a["grad_output"], **rest
+            unflat(places, size), a["input"], size, a["grad_output"], **rest
         )
     if name == "input":
         if rest.pop("padding_mode") != "zeros":
             raise ValueError("the gradient of a padded input has no enclosure of single elements")
         size = case.input.shape
         return enclose_conv2d_input_at(
-            _unflat(places, size), size, a["weight"], a["grad_output"], **rest
+            unflat(places, size), size, a["weight"], a["grad_output"], **rest
         )
     return reference.enclose_conv2d_bias(a["grad_output"], arithmetic=arithmetic)[places]
 
 
-def judge_at(observed: Exact, places: Flat, enclosure: Enclosure) -> Verdict:
-    """Compare the elements of a whole result at flat indices with their enclosure."""
-    verdict = judge(observed.reshape(-1)[places], enclosure)
+def judge_at(
+    observed: Exact, places: Flat, shape: tuple[int, ...], enclosure: Enclosure
+) -> Verdict:
+    """Compare elements, at flat indices of a result of this shape, with their enclosure."""
+    verdict = judge(observed, enclosure)
     if not verdict.size:
         return verdict
-    index = np.unravel_index(places[verdict.index[0]], observed.shape)
+    index = np.unravel_index(places[verdict.index[0]], shape)
     return replace(verdict, index=tuple(int(i) for i in index))
 
 
@@ -111,5 +113,6 @@ def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
     return flat
 
 
-def _unflat(places: Flat, shape: tuple[int, ...]) -> Flat:
+def unflat(places: Flat, shape: tuple[int, ...]) -> Flat:
+    """Return the index along each axis, (P, axes), of flat indices."""
     return np.stack(np.unravel_index(places, shape), axis=1)

@@ -23,6 +23,7 @@ def header(session: Session) -> list[str]:
     budget = f", {session.seconds:g} s" if session.seconds is not None else ""
     lines = [f"conv2d-properties: profile {profile.name} ({seeded}{budget})"]
     lines += [f"  {name}: {_device(facts)}" for name, facts in session.facts.items()]
+    lines += [f"  large calls of {session.large:g} GiB"] if session.large else []
     return [*lines, f"  domain: {session.domain}"]
 
 

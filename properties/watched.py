@@ -100,7 +100,8 @@ class Layer:
         if large:
             most = PRODUCTS // max(case.output_positions, 1) if name == "weight" else PRODUCTS
             places = sample(observed.shape, most)
-            verdict = judge_at(observed, places, enclose_at(case, name, direct(row), places))
+            seen, shape = observed.reshape(-1)[places], observed.shape
+            verdict = judge_at(seen, places, shape, enclose_at(case, name, direct(row), places))
         else:
             verdict = judge(observed, enclose(case, name, direct(row)))
         if not verdict.ok and isinstance(row, Arithmetic) and row.algorithm != "direct":

@@ -30,6 +30,7 @@ SECOND = "test_second_order_gradients_lie_in_their_enclosures"
 FLIPPED = "test_flipped_kernel_is_true_convolution"
 MODES = "test_padding_modes_pad_as_defined"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
+LARGE = "test_large_extents_at_sampled_positions"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
     "test_kernel_is_recovered",
@@ -64,6 +65,7 @@ PROPERTIES = (
     FLIPPED,
     MODES,
     TRAINING,
+    LARGE,
     *ENDINGS,
 )
 
