@@ -6,6 +6,8 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -206,10 +208,13 @@ def _status(script: Path) -> int:
 
 def test_every_form_can_be_drawn() -> None:
     """Each form, with each kernel; channels_last where there are channels."""
-    for form in FORMS:
-        for kernel in (1, 3):
-            find(large_drafts(), lambda d, f=form, k=kernel: (d.form, d.kernel) == (f, k))
+    for wanted in product(FORMS, (1, 3)):
+        find(large_drafts(), partial(_is_of, wanted))
     find(large_drafts(), lambda draft: draft.layout == "channels_last")
+
+
+def _is_of(wanted: tuple[str, int], draft: LargeDraft) -> bool:
+    return (draft.form, draft.kernel) == wanted
 
 
 def test_the_domain_is_kept() -> None:

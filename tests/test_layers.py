@@ -20,7 +20,8 @@ FORBIDDEN = {
 WITH_TORCH = tuple(
     f"properties.{name}"
     for name in (
-        *("derivatives", "execution", "facts", "operands", "outputs", "training", "worker"),
+        *("derivatives", "execution", "facts", "large_call", "operands", "outputs", "training"),
+        "worker",
         *("copies", "watcher"),  # beside a model that is watched
     )
 )
