@@ -1,6 +1,6 @@
 """The device as the worker finds it: sets the flags that a verdict depends on, and reads them back.
 
-Runs in the worker process only.
+Runs in the worker process, and beside a model that is watched.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,13 +20,8 @@ def prepare(device: str) -> Header:
     """Set the flags that a verdict depends on, and return them as they read back."""
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
-    facts: Header = {
-        "python": sys.version.split()[0],
-        "torch": torch.__version__,
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-        "onednn": _onednn_version() if torch.backends.mkldnn.is_available() else None,
-        "device_name": "cpu",
-    }
+    facts = build()
+    facts["memory"] = _free_memory()
     if device.startswith("cuda"):
         facts |= _cuda_facts(device)
     elif device != "cpu":
@@ -45,6 +41,17 @@ def _warm_up() -> None:
     """
     one = torch.ones((), requires_grad=True)
     torch.autograd.grad(one * one, [one])
+
+
+def build() -> Header:
+    """Return what torch was built as and runs on."""
+    return {
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "onednn": _onednn_version() if torch.backends.mkldnn.is_available() else None,
+        "device_name": "cpu",
+    }
 
 
 def flags(device: str) -> Header:
@@ -74,7 +81,17 @@ def _cuda_facts(device: str) -> Header:
         "device_name": torch.cuda.get_device_name(device),
         "cuda": torch.version.cuda,
         "cudnn": cudnn.version(),
+        "memory": torch.cuda.mem_get_info(device)[0],
     }
+
+
+def _free_memory() -> int:
+    """Return the bytes that this machine's programs may still use; 0 where that is not told."""
+    try:
+        found = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text())
+    except OSError:
+        return 0
+    return int(found.group(1)) << 10 if found else 0
 
 
 def devices() -> list[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from properties import violations as v
 from properties.behaviour import REPEATS, classify
 from properties.case import Case, Explicit, Tensor
 from properties.dtypes import DTYPES
+from properties.implementation import Implementation
 from properties.replay import recheck
 from properties.repro import write_script
 from properties.subject import Subject
@@ -51,10 +53,11 @@ def finish(error: BaseException, subject: Subject, name: str, directory: Path) -
             subject.repeated.add(culprit.kind)
     if others:
         culprit.facts["also seen"] = ", ".join(sorted(others))
-    culprit.facts["implementation"] = _describe(subject, culprit.case)
-    case_path = _write_case(culprit, subject, name, directory)
+    implementation, seen_on = subject.implementation, subject.runner.facts
+    culprit.facts["implementation"] = described_run(implementation, seen_on, culprit.case)
+    case_path = write_case(culprit, implementation, seen_on, name, directory)
     script = write_script(culprit, subject.implementation, directory / "repro")
-    culprit.facts["reproduce"] = f"python {_short(script)}"
+    culprit.facts["reproduce"] = f"python {shortened(script)}"
     culprit.record = {
         "kind": culprit.kind,
         "title": culprit.title,
@@ -131,35 +134,43 @@ def _candidates(case: Case, name: str) -> Iterator[Recipe | Explicit]:
     yield Explicit(np.arange(1, count).astype(exact).reshape(tensor.shape))
 
 
-def _describe(subject: Subject, case: Case) -> str:
-    facts = subject.runner.facts
+def described_run(target: Implementation, facts: Mapping[str, Any], case: Case) -> str:
+    """Return what was called, where, and in which arithmetic."""
     precision = facts.get("cudnn.conv.fp32_precision")
     flags = f", fp32_precision {precision}" if precision and case.dtype == "float32" else ""
-    target, torch = subject.implementation, facts.get("torch", "?")
-    return f"{target.target} on {target.device}, {case.dtype}, torch {torch}{flags}"
+    version = facts.get("torch", "?")
+    return f"{target.target} on {target.device}, {case.dtype}, torch {version}{flags}"
 
 
-def _write_case(violation: v.Violation, subject: Subject, name: str, directory: Path) -> Path:
+def write_case(
+    violation: v.Violation,
+    implementation: Implementation,
+    facts: Mapping[str, Any],
+    name: str,
+    directory: Path,
+) -> Path:
+    """Write what `replay` reads and return its path."""
     path = directory / "cases" / f"{violation.case.key[:8]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     data = {
         "schema": 1,
         "property": name,
-        "implementation": subject.implementation.target,
-        "device": subject.implementation.device,
+        "implementation": implementation.target,
+        "device": implementation.device,
         "violation": violation.kind,
         "title": violation.title,
         "check": violation.check,
         "case": violation.case.to_json(),
-        "seen on": subject.runner.facts,
+        "seen on": dict(facts),
     }
-    if subject.implementation.rows.written is not None:
-        data["arithmetic"] = subject.implementation.rows.written
+    if implementation.rows.written is not None:
+        data["arithmetic"] = implementation.rows.written
     path.write_text(json.dumps(data, indent=1) + "\n")
     return path
 
 
-def _short(path: Path) -> str:
+def shortened(path: Path) -> str:
+    """Return the path as a person in the working directory would type it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

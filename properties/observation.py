@@ -77,7 +77,7 @@ def observe(case: Case, device: str, reply: Header, buffers: Sequence[memoryview
     entries = {}
     for name, shape in expected_shapes(case).items():
         entries[name] = returned.get(name, {})
-        _require_form(case, name, entries[name], shape, device.partition(":")[0])
+        require_form(case, name, entries[name], shape, device.partition(":")[0])
     if aliases:
         raise v.AliasViolation(f"the output shares memory with {' and '.join(aliases)}", case)
     if reply.get("own_late"):
@@ -105,9 +105,8 @@ def _plain(text: object) -> str:
     return str(text).encode("utf-8", "backslashreplace").decode()
 
 
-def _require_form(
-    case: Case, name: str, entry: Header, shape: tuple[int, ...], device: str
-) -> None:
+def require_form(case: Case, name: str, entry: Header, shape: tuple[int, ...], device: str) -> None:
+    """Require a result to be a plain tensor of this shape, on a device of this type."""
     what = described(name)
     if "shape" not in entry:
         kind = _plain(entry.get("type", "missing"))

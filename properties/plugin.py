@@ -57,6 +57,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "begins when it is spent and a violation has been found",
     )
     group.addoption(
+        "--conv2d-large",
+        type=float,
+        default=0.0,
+        metavar="GIB",
+        help="GiB of operands and output of the largest calls, which are judged at chosen elements;"
+        " above 8 in float16 they have more than 2^31 (default: 1/128); a device needs twice that",
+    )
+    group.addoption(
         "--conv2d-report",
         metavar="PATH",
         help="where report.json goes (default: .conv2d/report.json)",

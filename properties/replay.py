@@ -31,6 +31,7 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
     kind "scale"   2^power times the input and bias give 2^power times the output
     kind "sequence"  the calls of the steps in order, each as in "call", in shared memory
     kind "train"   every step of gradient descent in its enclosure
+    kind "large"   chosen elements of the output in their enclosures
     """
     kind = check["kind"]
     if kind == "train":
@@ -39,6 +40,10 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
         recheck_training(subject, case, check)
     elif kind == "sequence":
         subject.check_sequence(steps_of(check))
+    elif kind == "large":
+        from properties.large import recheck_large
+
+        recheck_large(subject, case)
     elif kind == "scale":
         _recheck_scaling(subject, case, int(check["power"]))
     elif kind == "repeat":

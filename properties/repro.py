@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from properties import expansion
 from properties.case import Case, Tensor
 from properties.expect import expected, varying
 from properties.implementation import Implementation
+from properties.large import Large
 from properties.recovery_training import Training
+from properties.sampling import unflat
 from properties.steps import Step, steps_of
 from properties.tensors import written
 from properties.values import Recipe
@@ -31,6 +34,7 @@ NONFINITE = (np.inf, -np.inf, np.nan)
 TIME_LIMIT = 60.0
 
 SCRIPT = Template((Path(__file__).parent / "script.py.template").read_text())
+LARGE_SCRIPT = Template((Path(__file__).parent / "large.py.template").read_text())
 
 
 def write_script(violation: Violation, implementation: Implementation, directory: Path) -> Path:
@@ -44,6 +48,8 @@ def write_script(violation: Violation, implementation: Implementation, directory
 def script(violation: Violation, implementation: Implementation) -> str:
     """Return the text of the script."""
     case, check = violation.case, violation.check
+    if check["kind"] == "large":
+        return _large(violation, implementation)
     tensors = _operands(case)
     training = _training(violation, tensors) if check["kind"] == "train" else None
     steps = steps_of(check) if check["kind"] == "sequence" else ()
@@ -95,6 +101,27 @@ def _training(violation: Violation, tensors: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _large(violation: Violation, implementation: Implementation) -> str:
+    """Return the script of a large call: operands are hashed, elements of the output picked."""
+    large = Large(violation.case)
+    source = Path(expansion.__file__).read_text()
+    enclosure = large.enclosure(implementation.arithmetic(large.case.dtype))
+    index = unflat(large.places, large.case.output_shape).tolist()
+    found = _elements(enclosure, np.arange(len(index)))
+    return LARGE_SCRIPT.substitute(
+        title=_docstring(violation),
+        target=repr(implementation.target),
+        device=repr(implementation.device),
+        dtype=repr(large.case.dtype),
+        arguments=repr(large.case.arguments),
+        tensors=_literal({spec.pop("name"): spec for spec in large.specs}),
+        shape=repr(list(large.case.output_shape)),
+        expected=_literal([[at, *ball[1:]] for at, ball in zip(index, found, strict=True)]),
+        expansion=source[source.index("def hashed") :],
+        time_limit=repr(TIME_LIMIT + large.seconds),
+    )
+
+
 def _docstring(violation: Violation) -> str:
     text = str(violation).replace("\\", "\\\\").replace('"""', "'''")
     return "\n".join(line.rstrip() for line in text.splitlines())
@@ -133,15 +160,19 @@ def _expected(case: Case, implementation: Implementation) -> dict[str, Any]:
         places = np.arange(enclosure.mid.size)
         if places.size > WRITTEN_OUT:
             places = np.unique(np.linspace(0, places.size - 1, SAMPLES).astype(int))
-        mids, rads = (array.ravel()[places].tolist() for array in (enclosure.mid, enclosure.rad))
-        elements = [
-            [int(i), written(mid), written(rad), [str(v) for v in may]]
-            for i, mid, rad, may in zip(
-                places, mids, rads, _allowed(enclosure, places), strict=True
-            )
-        ]
+        elements = _elements(enclosure, places)
         result[name] = {"shape": list(enclosure.mid.shape), "elements": elements}
     return result
+
+
+def _elements(enclosure: Enclosure, places: npt.NDArray[np.intp]) -> list[list[Any]]:
+    """Return index, midpoint, radius and the infinities and NaN allowed of elements."""
+    mids, rads = (array.ravel()[places].tolist() for array in (enclosure.mid, enclosure.rad))
+    allowed = _allowed(enclosure, places)
+    return [
+        [int(i), written(mid), written(rad), [str(v) for v in may]]
+        for i, mid, rad, may in zip(places, mids, rads, allowed, strict=True)
+    ]
 
 
 def _allowed(enclosure: Enclosure, places: npt.NDArray[np.intp]) -> list[list[float]]:

@@ -128,12 +128,20 @@ class Runner:
         self._prepared.append(request)
 
     def exchange(
-        self, case: Case, request: Header, buffers: Sequence[Buffer], max_payload: int
+        self,
+        case: Case,
+        request: Header,
+        buffers: Sequence[Buffer],
+        max_payload: int,
+        seconds: float = 0.0,
     ) -> tuple[Header, list[memoryview]]:
-        """Send a request about `case`; raise the violation if the worker does not answer it."""
+        """Send a request about `case`; raise the violation if the worker does not answer it.
+
+        Any has `seconds` for its answer, which says nothing of how long others may take.
+        """
         self.start()
         floor = HANG_FLOOR.get(self.implementation.device, HANG_FLOOR_DEVICE)
-        limit = max(floor, HANG_FACTOR * self.slowest)
+        limit = max(floor, HANG_FACTOR * self.slowest, seconds)
         try:
             return self._ask(case, request, buffers, max_payload, limit)
         except v.HangViolation:

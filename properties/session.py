@@ -25,6 +25,7 @@ from properties.child import CannotStart, Child, Spares, interrupted_by_sigterm
 from properties.domain import Domain, OutOfDomain, activated
 from properties.finish import finish
 from properties.implementation import DEFAULTS, Implementation, inherent
+from properties.large import needed, require_memory
 from properties.plugin import FACTS_KEY, PROFILE_OPTION, report_path
 from properties.profiles import DEFAULT, PROFILES, Profile, prepare
 from properties.rows import Rows, load
@@ -70,6 +71,7 @@ class Session:
         table = config.getoption("--conv2d-arithmetic")
         self.rows: Rows | None = load(Path(table)) if table else None
         seconds = config.getoption("--conv2d-seconds")
+        self.large: float = config.getoption("--conv2d-large")
         self.seconds: float | None = self.profile.seconds if seconds is None else seconds
         self.targets = [Implementation(*pair) for pair in told["targets"]] if told else []
         self.facts: dict[str, Facts] = told.get("facts", {})
@@ -132,12 +134,14 @@ class Session:
         """Return the subject of a target; its worker is started once and kept."""
         key = str(target)
         if key not in self.subjects:
-            runner = Runner(target, self.spares)
+            runner = Runner(target, self.spares, (8 << 30) + needed(self.large))
             facts = runner.start()
+            require_memory(self.large, target.device, facts)
             domain = inherent(self.domain, target, runner.form)
             target = target.on(facts) if self.rows is None else replace(target, rows=self.rows)
             defects = stock_defects(facts) if target.is_stock else ()
             self.subjects[key] = Subject(target, runner, domain, defects)
+            self.subjects[key].large = self.large
         return self.subjects[key]
 
     def prepare(self, items: list[pytest.Item]) -> None:

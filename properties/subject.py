@@ -41,6 +41,7 @@ class Subject:
         self.implementation, self.runner, self.domain = implementation, runner, domain
         self.defects = defects
         self.search = Search()
+        self.large = 0.0  # GiB that one call may take; 0 stands for what a gate has time for
         self.repeated: set[str] = set()  # kinds of violation that fresh processes have shown again
         self._shrunk: Counter[str] = Counter()
 

@@ -41,12 +41,27 @@ class Recipe:
         values = KINDS[self.kind](counter_hash(self.seed, size), self.seed).reshape(shape)
         return np.ldexp(values, self.exponent) if self.exponent else values
 
+    def at(self, index: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Return the elements at flat indices (P,) of a tensor of any size, however large.
+
+        A ValueError of kinds whose elements depend on each other.
+        """
+        if self.kind in DEPENDENT:
+            raise ValueError(f"elements of `kind`={self.kind!r} are not computed one by one")
+        values = KINDS[self.kind](hash_at(self.seed, index.astype(np.uint64)), self.seed)
+        return np.ldexp(values, self.exponent) if self.exponent else values
+
 
 def counter_hash(seed: int, size: int) -> UInt64:
     """Return 64 hashed bits for each counter 0..size-1: splitmix64 of a stream picked by `seed`."""
+    return hash_at(seed, np.arange(size, dtype=np.uint64))
+
+
+def hash_at(seed: int, counters: UInt64) -> UInt64:
+    """Return 64 hashed bits for each counter."""
     # Python ints, because a NumPy scalar would warn of the wrap-around that is wanted here.
     start = np.uint64((seed + 1) * 0xD1B54A32D192ED03 & 0xFFFFFFFFFFFFFFFF)
-    z = (np.arange(size, dtype=np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + start
+    z = (counters + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + start
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
@@ -124,3 +139,4 @@ KINDS: dict[str, Callable[[UInt64, int], npt.NDArray[Any]]] = {
     "onehot": _onehot,
     "ones": _ones,
 }
+DEPENDENT = ("cancelling", "few", "onehot")  # on a neighbour, or on the tensor's size

@@ -61,6 +61,10 @@ def _serve(config: Header, executor: Any) -> None:
         from properties.training import train
 
         reply, data = train(executor, request, buffers)
+    elif kind == "large":
+        from properties.large_call import large
+
+        reply, data = large(executor, request)
     else:
         reply = {"error": f"unknown request {kind!r}"}
     send(config["write"], pack({**reply, "id": request["id"]}, data))

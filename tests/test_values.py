@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from properties.values import Recipe, counter_hash
+from properties.values import DEPENDENT, Recipe, counter_hash
 from tests.recipes import SOME
 
 MASK = 2**64 - 1
@@ -189,3 +189,16 @@ def test_errors_name_the_argument() -> None:
     for seed in (-1, 2**32):
         with pytest.raises(ValueError, match=rf"^`seed`={seed} is outside \[0, 2\*\*32\)$"):
             Recipe("normal", seed)
+
+
+@pytest.mark.parametrize("kind", SOME)
+def test_elements_far_away_are_computed_alone(kind: str) -> None:
+    """Any element of a huge tensor costs as much as the first, of kinds that allow it."""
+    recipe = Recipe(kind, 5, 0)
+    if kind in DEPENDENT:
+        with pytest.raises(ValueError, match="are not computed one by one"):
+            recipe.at(np.array([0]))
+        return
+    places = np.array([64, 0, 3, 3])
+    np.testing.assert_array_equal(recipe.at(places), recipe.expand((65,))[places], strict=True)
+    assert recipe.at(np.array([2**31, 2**62])).shape == (2,)

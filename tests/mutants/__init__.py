@@ -6,7 +6,14 @@ that their targets name.
 
 from __future__ import annotations
 
-from tests.mutants import list_behaviour, list_geometry, list_gradients, list_grouping, list_stale
+from tests.mutants import (
+    list_behaviour,
+    list_extents,
+    list_geometry,
+    list_gradients,
+    list_grouping,
+    list_stale,
+)
 from tests.mutants.catalogue import PROPERTIES, Call, Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -15,6 +22,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *list_grouping.GROUPING,
     *list_grouping.NUMERICS,
     *list_gradients.GRADIENT,
+    *list_extents.EXTENTS,
     *list_behaviour.MEMORY,
     *list_behaviour.STATE,
     *list_stale.STALE,

@@ -31,6 +31,7 @@ FLIPPED = "test_flipped_kernel_is_true_convolution"
 MODES = "test_padding_modes_pad_as_defined"
 SEQUENCES = "test_sequences_of_calls"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
+LARGE = "test_large_extents_at_sampled_positions"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
     "test_kernel_is_recovered",
@@ -66,6 +67,7 @@ PROPERTIES = (
     MODES,
     SEQUENCES,
     TRAINING,
+    LARGE,
     *ENDINGS,
 )
 
