@@ -12,6 +12,8 @@ from properties.case import Case, Tensor
 from properties.child import CannotStart, Spares
 from properties.domain import Domain
 from properties.implementation import Implementation
+from properties.invalid import calls_of
+from properties.refusal import require_refusals
 from properties.relations import exactly
 from properties.runner import NotLoadable, Runner
 from properties.subject import Subject
@@ -26,6 +28,7 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
     kind "call"    every element in its enclosure, and all that a single call owes
     kind "repeat"  the same bits every time
     kind "scale"   2^power times the input and bias give 2^power times the output
+    kind "refuse"  the call, changed as each of `check["calls"]` says, is refused; then it is right
     kind "train"   every step of gradient descent in its enclosure
     """
     kind = check["kind"]
@@ -33,6 +36,8 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
         from properties.recovery import recheck_training
 
         recheck_training(subject, case, check)
+    elif kind == "refuse":
+        require_refusals(subject, calls_of(case, check))
     elif kind == "scale":
         _recheck_scaling(subject, case, int(check["power"]))
     elif kind == "repeat":

@@ -58,6 +58,7 @@ def script(violation: Violation, implementation: Implementation) -> str:
         expected=_literal(_expected(case, implementation) if training is None else {}),
         power=repr(check.get("power", 0)),
         training=_literal(training),
+        invalid=_literal(check.get("calls", [])),
         time_limit=repr(TIME_LIMIT),
     )
 

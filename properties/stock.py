@@ -7,6 +7,7 @@ from typing import Any
 
 from properties.known import Avoidance, KnownDefect
 from properties.proofs import build, call, constant, ones
+from properties.stock_refusals import UNREFUSED
 
 # oneDNN's forward kernels of small matrix products, where a whole row of outputs is padding: what
 # finishes a row (adding the bias, rounding to the stored dtype) runs on an address never set.
@@ -241,6 +242,7 @@ STOCK: tuple[KnownDefect, ...] = (
             constant(8, 3, 8, 3, 3, negative=True),
         ),
     ),
+    *UNREFUSED,
 )
 
 

@@ -63,6 +63,10 @@ def _serve(config: Header, executor: Any) -> bool:
         from properties.training import train
 
         reply, data = train(executor, request, buffers)
+    elif kind == "refuse":
+        from properties.attempts import attempt
+
+        reply = attempt(executor, request, buffers)
     else:
         reply = {"error": f"unknown request {kind!r}"}
     send(config["write"], pack({**reply, "id": request["id"]}, data))

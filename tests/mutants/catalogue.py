@@ -30,6 +30,7 @@ SECOND = "test_second_order_gradients_lie_in_their_enclosures"
 FLIPPED = "test_flipped_kernel_is_true_convolution"
 MODES = "test_padding_modes_pad_as_defined"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
+REFUSED = "test_invalid_calls_are_refused"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
     "test_kernel_is_recovered",
@@ -64,6 +65,7 @@ PROPERTIES = (
     FLIPPED,
     MODES,
     TRAINING,
+    REFUSED,
     *ENDINGS,
 )
 
@@ -74,7 +76,8 @@ class Call:
 
     `layouts` names the operands that are channels_last; `calls` is how often it is made, each
     time with other values unless `repeat`; `gradients` names those asked for; `mode` is the
-    padding mode (modules only); `derivative` is as in a `Case`, along directions of ones.
+    padding mode (modules only); `derivative` is as in a `Case`, along directions of ones. With
+    `invalid` the call is made with each edit of this name, and then as it is.
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)
@@ -93,13 +96,15 @@ class Call:
     repeat: bool = False
     mode: str = "zeros"
     derivative: str = "first"
+    invalid: str = ""
 
 
 @dataclass(frozen=True)
 class Mutant:
     """A wrong implementation with one defect, and the properties that must each kill it.
 
-    `trigger` is a call that shows the defect, `clear` one outside its region.
+    `trigger` is a call that shows the defect, `clear` one outside its region. `fatal` is the kind
+    of its violation where it ends the process: any other may not be killed by a crash of torch.
     """
 
     place: str
@@ -107,6 +112,7 @@ class Mutant:
     killers: tuple[str, ...]
     trigger: Call
     clear: Call = field(default_factory=Call)
+    fatal: str = ""
 
     @property
     def target(self) -> str:
