@@ -76,9 +76,9 @@ def _padding(case: Case) -> Iterator[Edit]:
         # Of no image the output has no element, however large it is.
         yield from _values("huge padding", "padding", [2**31, 2**31], [HUGE, 0], [0, HUGE])
     if p.stride != (1, 1):
-        yield from _values("'same' with stride", "padding", "same")
+        yield from _values("stride with padding same", "padding", "same")
     if p.padding == "same":
-        yield from _values("'same' with stride", "stride", [1, 2], [2, 1])
+        yield from _values("stride with padding same", "stride", [1, 2], [2, 1])
     if p.padding_mode in ("reflect", "circular"):
         more = p.padding_mode == "circular"
         wide = ([height + more, 0], [0, width + more])
