@@ -29,7 +29,7 @@ def attempt(executor: Executor, request: Header, buffers: Sequence[memoryview]) 
         else:
             returned = _by_function(executor, tensors, arguments)
         executor.synchronize()
-        reply = {"answered": _described(returned)}
+        reply: Header = {"answered": _described(returned)}
     except BaseException as error:
         described = executor.describe(error)
         if "device_lost" in described:

@@ -41,16 +41,17 @@ def refuse(subject: Subject, invalid: Invalid) -> str:
     request, buffers = encode_invalid(invalid)
     reply, _ = subject.runner.exchange(case, request, buffers, 0)
     raise_reported(case, reply)
-    if reply.get("changed"):
-        written = " and ".join(map(plain, reply["changed"]))
-        raise v.MutationViolation(f"a refused call wrote to its {written}, or next to it", case)
-    if "answered" in reply:
-        title = f"an invalid call was answered with {plain(reply['answered'])}"
-        raise v.AcceptedViolation(title, case)
     try:
-        raised, text = [str(name) for name in reply["raised"]], plain(reply["text"])
+        changed = [plain(name) for name in reply["changed"]]
+        raised = [str(name) for name in reply.get("raised", ())]
+        text = plain(reply["text"] if raised else reply["answered"])
     except (KeyError, TypeError) as error:
         raise v.ReplyViolation("the worker's reply lacks what every reply has", case) from error
+    if changed:
+        title = f"an invalid call wrote to its {' and '.join(changed)}, or next to it"
+        raise v.MutationViolation(title, case)
+    if not raised:
+        raise v.AcceptedViolation(f"an invalid call was answered with {text}", case)
     if not any(f"builtins.{name}" in raised for name in REFUSALS):
         title = f"an invalid call ended with {text.partition(chr(10))[0]}"
         raise v.RefusalViolation(f"{title}; a refusal is one of {', '.join(REFUSALS)}", case)

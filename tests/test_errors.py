@@ -24,7 +24,7 @@ from properties.execution import Executor
 from properties.implementation import Implementation, inherent
 from properties.invalid import CONSTRUCTOR, Edit, Invalid, calls_of, check_of, names_of
 from properties.known import KnownDefect
-from properties.refusal import REFUSALS, encode_invalid
+from properties.refusal import REFUSALS, encode_invalid, refuse
 from properties.replay import recheck
 from properties.repro import script
 from properties.runner import Runner
@@ -337,6 +337,20 @@ def test_known_defects_show_in_a_fresh_process(defect: KnownDefect, tmp_path: Pa
     status, output = run(script(violation, Implementation(STOCK[form])), tmp_path)
     assert status == 1, output
     assert "an invalid call was answered" in output
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [{}, {"changed": []}, {"changed": 1, "answered": ""}, {"changed": [], "raised": ["E"]}],
+    ids=str,
+)
+def test_nonsense_is_no_refusal(reply: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply that lacks what every reply has is a violation of its own."""
+    target = Implementation(STOCK["function"])
+    runner = Runner(target)
+    monkeypatch.setattr(runner, "exchange", lambda *_: (reply, []))
+    with pytest.raises(v.ReplyViolation):
+        refuse(Subject(target, runner, Domain()), named("zero stride", "function")[0])
 
 
 def test_refusing_everything_is_found(spares: Recycling) -> None:

@@ -109,7 +109,8 @@ def compare_in_a_child(target: Callable[..., Any], call: Call) -> list[str]:
 
 def compare_invalid(target: Callable[..., Any], call: Call) -> list[str]:
     """Return what is wrong in how each of the invalid calls is refused, and with the next call."""
-    case = Case(*(Tensor(shape, Recipe(call.kind, 1)) for shape in (call.x, call.w, call.w[:1])))
+    x, w, b = (Tensor(shape, Recipe(call.kind, 1)) for shape in (call.x, call.w, call.w[:1]))
+    case = Case(x, w, b)
     if "padding_mode" in call.invalid and not isinstance(target, type):
         target = torch.nn.Conv2d
     executor = Executor("cpu")
