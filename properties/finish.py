@@ -109,7 +109,7 @@ def _plainer(violation: v.ValueViolation, subject: Subject) -> v.ValueViolation:
             tensor = violation.case.tensors[name]
             plain = Tensor(tensor.shape, values, tensor.layout)
             try:
-                recheck(subject, violation.case.replace(**{name: plain}), {"kind": "call"})
+                recheck(subject, violation.case.replace(**{name: plain}), violation.check)
             except v.ValueViolation as simpler:
                 violation = simpler
                 break

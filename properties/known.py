@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from properties.case import Case
+from properties.edits import edits
+from properties.invalid import Invalid, check_of
 from properties.levels import levels
 
 
@@ -42,6 +44,7 @@ class KnownDefect:
     kind      the violation's kind (`properties.violations`)
     shows_as  further kinds under which the same defect comes to light
     case      one explicit call that shows it
+    edits     names of edits; where there are any, the region is of invalid calls that have one
     avoid     how a generated call steps round the region; for crashes and hangs only
     """
 
@@ -54,6 +57,7 @@ class KnownDefect:
     case: Mapping[str, Any]
     avoid: Avoidance | None = None
     shows_as: tuple[str, ...] = ()
+    edits: tuple[str, ...] = ()
 
     def affects(self, facts: Mapping[str, Any]) -> bool:
         """Tell whether a worker with these facts is one of the affected builds."""
@@ -68,9 +72,22 @@ class KnownDefect:
         found = levels(case)
         return all(found[factor] in allowed for factor, allowed in self.region.items())
 
-    def explains(self, calls: Iterable[Case], kind: str) -> bool:
-        """Tell whether a violation of this kind, which these calls led to, is the known one."""
+    def explains(self, calls: Iterable[Case], kind: str, names: Iterable[str] = ()) -> bool:
+        """Tell whether a violation of this kind, which these calls led to, is the known one.
+
+        `names` are those of the edits that made one of the calls invalid.
+        """
+        if self.edits and not set(self.edits) & set(names):
+            return False
         return kind in (self.kind, *self.shows_as) and any(map(self.covers, calls))
+
+    def checks(self, case: Case, form: str, device: str) -> list[dict[str, Any]]:
+        """Return what to do with a call of the region, as `recheck` takes it, to see the defect."""
+        if not self.edits:
+            return [{"kind": "call"}]
+        found = [edit for edit in edits(case, form, device) if edit.name in self.edits]
+        found.sort(key=lambda edit: self.edits.index(edit.name))
+        return [check_of([Invalid(case, (edit,))]) for edit in found]
 
 
 _ACTIVE: ContextVar[Sequence[KnownDefect]] = ContextVar("conv2d_known_defects", default=())

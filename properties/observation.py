@@ -66,8 +66,8 @@ def observe(case: Case, device: str, reply: Header, buffers: Sequence[memoryview
     raise_reported(case, reply)
     try:
         returned = {str(name): dict(entry) for name, entry in reply["returned"].items()}
-        changed = [_plain(name) for name in reply["changed"]]
-        aliases = [_plain(name) for name in reply["aliases"]]
+        changed = [plain(name) for name in reply["changed"]]
+        aliases = [plain(name) for name in reply["aliases"]]
         seconds = float(reply["seconds"])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise v.ReplyViolation("the worker's reply lacks what every reply has", case) from error
@@ -95,12 +95,12 @@ def raise_reported(case: Case, reply: Header) -> None:
     }
     for key, (cls, prefix) in kinds.items():
         if key in reply:
-            text = _plain(reply[key])
-            facts = {"traceback": _plain(reply["trace"])} if "trace" in reply else {}
+            text = plain(reply[key])
+            facts = {"traceback": plain(reply["trace"])} if "trace" in reply else {}
             raise cls(f"{prefix} {text.partition(chr(10))[0]}", case, facts)
 
 
-def _plain(text: object) -> str:
+def plain(text: object) -> str:
     """Return text that every terminal and file can take; a worker may send lone surrogates."""
     return str(text).encode("utf-8", "backslashreplace").decode()
 
@@ -109,18 +109,18 @@ def require_form(case: Case, name: str, entry: Header, shape: tuple[int, ...], d
     """Require a result to be a plain tensor of this shape, on a device of this type."""
     what = described(name)
     if "shape" not in entry:
-        kind = _plain(entry.get("type", "missing"))
+        kind = plain(entry.get("type", "missing"))
         title = f"{what} is a {kind}, not a plain strided torch.Tensor"
         raise v.TypeViolation(title, case)
     if entry.get("shape") != list(shape):
         got = tuple(entry["shape"]) if isinstance(entry["shape"], list) else entry["shape"]
-        title = f"{what} has shape {_plain(got)}; the definition gives {shape}"
+        title = f"{what} has shape {plain(got)}; the definition gives {shape}"
         raise v.ShapeViolation(title, case)
     if entry.get("dtype") != case.dtype:
-        title = f"{what} has dtype {_plain(entry.get('dtype'))}; the operands have {case.dtype}"
+        title = f"{what} has dtype {plain(entry.get('dtype'))}; the operands have {case.dtype}"
         raise v.DtypeViolation(title, case)
     if entry.get("device") != device:
-        title = f"{what} lies on {_plain(entry.get('device'))}; the operands lie on {device}"
+        title = f"{what} lies on {plain(entry.get('device'))}; the operands lie on {device}"
         raise v.DeviceViolation(title, case)
 
 

@@ -13,6 +13,8 @@ from properties.case import Case, Tensor
 from properties.child import CannotStart, Spares
 from properties.domain import Domain
 from properties.implementation import Implementation
+from properties.invalid import calls_of
+from properties.refusal import require_refusals
 from properties.relations import exactly
 from properties.rows import parse
 from properties.runner import NotLoadable, Runner
@@ -30,6 +32,7 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
     kind "repeat"  the same bits every time
     kind "scale"   2^power times the input and bias give 2^power times the output
     kind "sequence"  the calls of the steps in order, each as in "call", in shared memory
+    kind "refuse"  the call, changed as each of `check["calls"]` says, is refused; then it is right
     kind "train"   every step of gradient descent in its enclosure
     kind "large"   chosen elements of the output in their enclosures
     """
@@ -44,6 +47,8 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
         from properties.large import recheck_large
 
         recheck_large(subject, case)
+    elif kind == "refuse":
+        require_refusals(subject, calls_of(case, check))
     elif kind == "scale":
         _recheck_scaling(subject, case, int(check["power"]))
     elif kind == "repeat":

@@ -67,6 +67,7 @@ def script(violation: Violation, implementation: Implementation) -> str:
         power=repr(check.get("power", 0)),
         training=_literal(training),
         sequence=_literal([_step(step, implementation) for step in steps]),
+        invalid=_literal(check.get("calls", [])),
         time_limit=repr(TIME_LIMIT),
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from properties.known import Avoidance, KnownDefect
 from properties.proofs import build, call, constant, ones
+from properties.stock_refusals import UNREFUSED
 
 # oneDNN's forward kernels of small matrix products, where a whole row of outputs is padding: what
 # finishes a row (adding the bias, rounding to the stored dtype) runs on an address never set.
@@ -19,6 +20,7 @@ _EMPTY_ROWS: dict[str, tuple[str, ...]] = {
     "several_columns": ("yes",),
 }
 _UPSTREAM = "https://github.com/pytorch/pytorch/issues/195394"
+_LARGE_IMAGE = constant(8, 1, 8, 5, 5, layout="channels_last")
 _LARGE = ("several images or groups, or large",)
 
 # Torch asks oneDNN for every bfloat16 and float16 convolution, for float32 only if it looks large.
@@ -235,12 +237,9 @@ STOCK: tuple[KnownDefect, ...] = (
         region={"dtype": ("float16",), "sums": ("may overflow",)},
         kind="value",
         shows_as=("relation",),
-        case=call(
-            "float16",
-            constant(8, 1, 8, 5, 5, layout="channels_last"),
-            constant(8, 3, 8, 3, 3, negative=True),
-        ),
+        case=call("float16", _LARGE_IMAGE, constant(8, 3, 8, 3, 3, negative=True)),
     ),
+    *UNREFUSED,
 )
 
 

@@ -13,6 +13,7 @@ from properties.domain import Domain
 from properties.dtypes import DTYPES, Exact
 from properties.expect import enclose, varying
 from properties.implementation import Implementation
+from properties.invalid import names_of
 from properties.judge import judge
 from properties.known import KnownDefect
 from properties.observation import Observation, described
@@ -57,7 +58,7 @@ class Subject:
             violation.history = self.runner.log.steps
             for defect in self.defects:
                 calls = (violation.case, *self.search.calls)
-                if defect.explains(calls, violation.kind):
+                if defect.explains(calls, violation.kind, names_of(violation.check)):
                     self.search.known[defect.id] += 1
                     return
             raise

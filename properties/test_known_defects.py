@@ -15,12 +15,14 @@ def test_known_defects_are_as_recorded(conv2d: Subject) -> None:
     """
     for defect in conv2d.defects:
         case = Case.from_json(defect.case)
-        if case.dtype not in conv2d.domain.options("dtype"):
+        factors = {"dtype": case.dtype, "padding_mode": case.params.padding_mode}
+        if any(level not in conv2d.domain.options(name) for name, level in factors.items()):
             continue
+        form, device = conv2d.runner.form, conv2d.implementation.device
         conv2d.runner.fresh()
         conv2d.search.cases += 1
         try:
-            recheck(conv2d, case, {"kind": "call"})
+            recheck(conv2d, case, defect.checks(case, form, device)[0])
         except Violation as violation:
             if violation.kind != defect.kind:
                 raise

@@ -165,6 +165,18 @@ class DeviceLostViolation(Violation):
     kind = "device-lost"
 
 
+class AcceptedViolation(Violation):
+    """An invalid call was answered."""
+
+    kind = "accepted"
+
+
+class RefusalViolation(Violation):
+    """An invalid call was refused by an exception that is none of the documented ones."""
+
+    kind = "refusal"
+
+
 class TrainingViolation(Violation):
     """An iterate of gradient descent lies outside its enclosure."""
 

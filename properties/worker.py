@@ -65,6 +65,10 @@ def _serve(config: Header, executor: Any) -> None:
         from properties.large_call import large
 
         reply, data = large(executor, request)
+    elif kind == "refuse":
+        from properties.attempts import attempt
+
+        reply = attempt(executor, request, buffers)
     else:
         reply = {"error": f"unknown request {kind!r}"}
     send(config["write"], pack({**reply, "id": request["id"]}, data))

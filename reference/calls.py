@@ -40,8 +40,9 @@ def forward_call(
     as_floats: bool = False,
 ) -> Call:
     """Return the arrays (input, weight) or (input, weight, bias) of a convolution."""
-    named = [("input", input), ("weight", weight), ("bias", bias)]
-    operands = [read(name, value) for name, value in named if value is not None]
+    operands = [read("input", input), read("weight", weight)]
+    if bias is not None:
+        operands.append(read("bias", bias))
     shape = input_shape("input", operands[0].shape)
     kernel = weight_shape("weight", operands[1].shape)
     found = geometry(shape, kernel, params)

@@ -48,13 +48,15 @@ def _next_float(values: Any) -> Any:
 
 
 def agrees(*arguments: Any) -> Any:
-    """Be right."""
+    """Be right, and refuse an operand that is nowhere, which torch itself would answer."""
+    if any(getattr(operand, "is_meta", False) for operand in arguments[:3]):
+        raise ValueError("an operand on meta")
     return _conv2d(*arguments)
 
 
 def adds_one(*arguments: Any) -> Any:
     """Be wrong everywhere, and by much."""
-    return _conv2d(*arguments) + 1.0
+    return agrees(*arguments) + 1.0
 
 
 def rounds_its_operands(*arguments: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from properties.domain import FACTORS
 from properties.known import Avoidance, KnownDefect, activated, avoiding
 from properties.levels import levels
 from properties.stock import STOCK, stock_defects
+from properties.stock_refusals import UNREFUSED
 from properties.strategies import cases
 from properties.values import Recipe
 from tests.test_strategies import sample
@@ -26,6 +28,10 @@ HERE = {
     "onednn.bfloat16": True,
     "onednn.float16": False,
 }
+
+
+# Of torch itself, whether or not it asks oneDNN.
+OWN = {"torch-dilated-integers", *(defect.id for defect in UNREFUSED)}
 
 
 def call(width: int = 2, dtype: str = "float32") -> Case:
@@ -79,6 +85,16 @@ def test_only_the_same_kind_is_explained() -> None:
     assert DEFECT.explains([call()], "crash")
     assert not DEFECT.explains([call()], "value")
     assert not DEFECT.explains([call(width=3)], "crash")
+
+
+def test_of_invalid_calls_only_the_same_edits_are_explained() -> None:
+    """A defect of invalid calls explains those with one of its edits, and no valid call."""
+    unrefused = replace(DEFECT, kind="accepted", edits=("zero stride", "zero dilation"))
+    assert unrefused.explains([call()], "accepted", ["groups below 1", "zero stride"])
+    assert not unrefused.explains([call()], "accepted", ["groups below 1"])
+    assert not unrefused.explains([call()], "accepted")
+    assert not unrefused.explains([call(width=3)], "accepted", ["zero stride"])
+    assert DEFECT.explains([call()], "crash", ["zero stride"])
 
 
 def test_a_relation_is_explained_by_any_of_its_calls() -> None:
@@ -142,7 +158,9 @@ def test_recorded_defects_are_well_formed(defect: KnownDefect) -> None:
     for factor in set(defect.region) & set(FACTORS):
         assert all(defect.region[factor]), factor
     assert (defect.avoid is not None) == (defect.kind in ("crash", "hang"))
-    assert defect.covers(Case.from_json(defect.case))
+    case = Case.from_json(defect.case)
+    assert defect.covers(case)
+    assert defect.checks(case, "module" if "padding_mode" in defect.region else "function", "cpu")
 
 
 def test_stock_defects_are_those_of_the_build() -> None:
@@ -162,7 +180,7 @@ def ids(facts: dict[str, Any]) -> set[str]:
 def test_without_onednn_its_defects_are_gone() -> None:
     """What oneDNN gets wrong is no excuse where torch does not ask it: off, or for this dtype."""
     off = {name: False for name in HERE if name.startswith("onednn.")}
-    assert ids({**HERE, **off}) == {"torch-dilated-integers"}
+    assert ids({**HERE, **off}) == OWN
     left = stock_defects({**HERE, "onednn.bfloat16": False})
     assert {d.region["dtype"] for d in left if d.id not in ids({**HERE, **off})} == {
         ("float32", "complex64")

@@ -20,7 +20,14 @@ FORBIDDEN = {
 WITH_TORCH = tuple(
     f"properties.{name}"
     for name in (
-        *("derivatives", "execution", "facts", "large_call", "operands", "outputs", "training"),
+        "attempts",
+        "derivatives",
+        "execution",
+        "facts",
+        "large_call",
+        "operands",
+        "outputs",
+        "training",
         "worker",
         *("copies", "watcher"),  # beside a model that is watched
     )

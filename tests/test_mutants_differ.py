@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import faulthandler
 import importlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from properties.attempts import attempt
+from properties.case import Case, Tensor
+from properties.edits import edits
+from properties.execution import Executor
+from properties.invalid import Invalid
+from properties.refusal import REFUSALS, encode_invalid
 from properties.values import Recipe
 from reference import Conv2dParams
 from tests import mutants
@@ -82,11 +91,46 @@ def test_the_list_imports_no_torch() -> None:
 def differences(mutant: Mutant, call: Call) -> list[str]:
     """Return what distinguishes the mutant from stock torch on a call, state forgotten."""
     module = importlib.reload(importlib.import_module(mutant.target.partition(":")[0]))
-    return compare(getattr(module, mutant.name), call)
+    target = getattr(module, mutant.name)
+    # Not the calls that are answered: torch's threads are not there after a fork.
+    ends = mutant.fatal and call.invalid
+    return compare_in_a_child(target, call) if ends else compare(target, call)
+
+
+def compare_in_a_child(target: Callable[..., Any], call: Call) -> list[str]:
+    """Compare in a forked process; return how it ended if it did not end well."""
+    child = os.fork()
+    if child == 0:
+        faulthandler.disable()  # a death that is expected
+        os._exit(len(compare(target, call)))
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return [f"the process ended with {status}"] if status else []
+
+
+def compare_invalid(target: Callable[..., Any], call: Call) -> list[str]:
+    """Return what is wrong in how each of the invalid calls is refused, and with the next call."""
+    x, w, b = (Tensor(shape, Recipe(call.kind, 1)) for shape in (call.x, call.w, call.w[:1]))
+    case = Case(x, w, b)
+    if "padding_mode" in call.invalid and not isinstance(target, type):
+        target = torch.nn.Conv2d
+    executor = Executor("cpu")
+    executor.target, executor.is_module = target, isinstance(target, type)
+    form, found = "module" if executor.is_module else "function", []
+    for edit in edits(case, form, "cpu"):
+        if edit.name == call.invalid:
+            request, buffers = encode_invalid(Invalid(case, (edit,)))
+            reply = attempt(executor, request, [memoryview(data) for data in buffers])
+            if not {f"builtins.{name}" for name in REFUSALS} & set(reply.get("raised", ())):
+                found.append(f"{edit} was not refused: {reply}")
+            found += [f"{name} was written" for name in reply["changed"]]
+            found += compare(target, replace(call, invalid=""))
+    return found
 
 
 def compare(target: Callable[..., Any], call: Call) -> list[str]:
     """Make the calls with both; return the differences in result, aliasing and inputs."""
+    if call.invalid:
+        return compare_invalid(target, call)
     found: list[str] = []
     earlier: list[torch.Tensor] = []
     if call.before is not None:

@@ -98,7 +98,7 @@ def _lines(text: str) -> list[str]:
     return lines
 
 
-def _problems(text: str, directory: Path, target: str) -> list[str]:
+def problems(text: str, directory: Path, target: str) -> list[str]:
     """Return what a script finds wrong with a target, in this process."""
     import torch
 
@@ -121,7 +121,7 @@ def test_script_exits_1_while_the_defect_is_there(
     text = script(found(defect, spares), defect.target)
     status, output = run(text, tmp_path, limit=12.0 if defect is HANG else LIMIT)
     assert status == 1, output
-    assert _problems(text, tmp_path, STOCK) == []
+    assert problems(text, tmp_path, STOCK) == []
 
 
 def test_script_exits_0_when_the_defect_is_gone(tmp_path: Path) -> None:
@@ -164,8 +164,8 @@ def test_script_draws_large_tensors(tmp_path: Path) -> None:
     assert int(np.prod(large.input.shape)) > WRITTEN_OUT
     text = _plain(large)
     assert len(text) < 40_000
-    assert _problems(text, tmp_path, STOCK) == []
-    assert _problems(text, tmp_path, "tests.plugin_targets:adds_one") != []
+    assert problems(text, tmp_path, STOCK) == []
+    assert problems(text, tmp_path, "tests.plugin_targets:adds_one") != []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.mutants import (
     list_behaviour,
+    list_errors,
     list_extents,
     list_geometry,
     list_gradients,
@@ -27,6 +28,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *list_behaviour.STATE,
     *list_stale.STALE,
     *list_behaviour.MODULES,
+    *list_errors.ERRORS,
 )
 
 __all__ = ["MUTANTS", "PROPERTIES", "Call", "Mutant"]

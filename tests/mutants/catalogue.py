@@ -32,6 +32,7 @@ MODES = "test_padding_modes_pad_as_defined"
 SEQUENCES = "test_sequences_of_calls"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
 LARGE = "test_large_extents_at_sampled_positions"
+REFUSED = "test_invalid_calls_are_refused"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
     "test_kernel_is_recovered",
@@ -68,6 +69,7 @@ PROPERTIES = (
     SEQUENCES,
     TRAINING,
     LARGE,
+    REFUSED,
     *ENDINGS,
 )
 
@@ -80,7 +82,8 @@ class Call:
     time with other values unless `repeat`, but for the operands that it `keeps`; `gradients` names
     those asked for; `mode` is the padding mode (modules only); `derivative` is as in a `Case`,
     along directions of ones. `before` is made first, `overwrite` writes to each output before the
-    next call, and `between` makes another forward pass before each backward pass.
+    next call, and `between` makes another forward pass before each backward pass. With `invalid`
+    the call is made with each edit of this name, and then as it is.
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)
@@ -103,13 +106,15 @@ class Call:
     before: Call | None = None
     overwrite: bool = False
     between: bool = False
+    invalid: str = ""
 
 
 @dataclass(frozen=True)
 class Mutant:
     """A wrong implementation with one defect, and the properties that must each kill it.
 
-    `trigger` is a call that shows the defect, `clear` one outside its region.
+    `trigger` is a call that shows the defect, `clear` one outside its region. `fatal` is the kind
+    of its violation where it ends the process: any other may not be killed by a crash of torch.
     """
 
     place: str
@@ -117,6 +122,7 @@ class Mutant:
     killers: tuple[str, ...]
     trigger: Call
     clear: Call = field(default_factory=Call)
+    fatal: str = ""
 
     @property
     def target(self) -> str:
