@@ -68,9 +68,12 @@ def _sizes_and_starts(case: Case) -> tuple[list[int], list[int]]:
 def _odd_blocks(case: Case) -> int:
     """Return how many odd blocks oneDNN splits the outputs of an image into; 0 if into even ones.
 
-    Blocks of 8 to 16 outputs, an even number, if that divides them; else the least part of a row.
+    One block up to 16 outputs; of more, 8 to 16 each if an even number of these divides them, else
+    the least part of a row.
     """
     rows, columns = case.output_shape[-2:]
+    if rows * columns <= 16:
+        return 1
     if columns % 2 == 0 or any(rows * columns % even == 0 for even in range(8, 17, 2)):
         return 0
     block = next((part for part in range(4, columns) if columns % part == 0), columns)

@@ -165,6 +165,8 @@ def test_strides_tile(image: tuple[int, int], params: dict[str, Any], found: str
         ((2, 9), "two or three"),
         ((3, 7), "two or three"),
         ((1, 33), "two or three"),
+        ((1, 15), "other"),
+        ((2, 1), "other"),
         ((1, 17), "other"),
         ((1, 25), "other"),
         ((2, 15), "other"),
