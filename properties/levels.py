@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from properties.case import Case, Tensor
+from properties.kernels import kernels
 from reference import BINARY16
 
 Pair = tuple[int, int]
@@ -21,7 +22,7 @@ def levels(case: Case) -> dict[str, str]:
         **_padding(case),
         **_sizes(case),
         **_memory(case),
-        **_blocks(case),
+        **kernels(case),
         "dilation": _pair(case.params.dilation),
         "dilation_h": "1" if case.params.dilation[0] == 1 else "2 or more",
         "dilation_w": "1" if case.params.dilation[1] == 1 else "2 or more",
@@ -136,54 +137,6 @@ def _sizes(case: Case) -> dict[str, str]:
         "several_columns": "yes" if case.output_shape[-1] > 1 else "no",
         "several_rows": "yes" if case.output_shape[-2] > 1 else "no",
     }
-
-
-def _blocks(case: Case) -> dict[str, str]:
-    """Return what oneDNN's kernels for blocks of 16 channels and up to 28 columns look at."""
-    p, shared, groups = case.params, case.weight.shape[1], case.params.groups
-    if shared % 16 == 0:
-        blocks = "full"
-    else:
-        # A single group of so few channels has kernels of its own, so has a 1x1 convolution.
-        alone = groups == 1 and (shared < 16 or case.weight.shape[-2:] == (1, 1))
-        blocks = ("one channel" if shared == 1 else "none") if alone else "last one partial"
-    both = [
-        stride > 1 and dilation > 1 for stride, dilation in zip(p.stride, p.dilation, strict=True)
-    ]
-    several = case.weight.shape[-2] > 1 or case.output_shape[-2] > 1
-    return {
-        "channel_blocks": blocks,
-        "output_columns": "29 or more" if case.output_shape[-1] >= 29 else "28 or fewer",
-        "height_steps": "strided and dilated" if both[0] else "strided or dilated",
-        "width_steps": "strided and dilated" if both[1] else "strided or dilated",
-        "row_padding": "at most half" if _hides_few_rows(case) else "more",
-        "row_reads": "several" if several else "one",
-        "dilated_kernel": "inside" if _is_inside(case) else "outside",
-    }
-
-
-def _is_inside(case: Case) -> bool:
-    """Tell whether the dilated kernel fits in the height, and padding nowhere hides half of it.
-
-    Of columns padding may hide all but one tap. As oneDNN sees the call: where torch itself pads
-    the input (padding modes, the uneven column or row of "same"), the padded input counts.
-    """
-    p, kernel = case.params, case.weight.shape[-2:]
-    reach = [d * (k - 1) + 1 for d, k in zip(p.dilation, kernel, strict=True)]
-    sizes, starts = [], []
-    for size, (start, end) in zip(case.input.shape[-2:], p.pads(kernel), strict=True):
-        zeros = p.padding_mode == "zeros"
-        sizes.append(size + (max(end - start, 0) if zeros else start + end))
-        starts.append(start if zeros else 0)
-    fits = sizes[0] >= reach[0] and kernel[1] <= 14
-    return fits and _hides_few_rows(case) and starts[1] < reach[1]
-
-
-def _hides_few_rows(case: Case) -> bool:
-    """Tell whether padding hides at most half of the dilated kernel's rows."""
-    p, height = case.params, case.weight.shape[-2]
-    start = p.pads(case.weight.shape[-2:])[0][0] if p.padding_mode == "zeros" else 0
-    return start <= (p.dilation[0] * (height - 1) + 1) // 2
 
 
 def _memory(case: Case) -> dict[str, str]:

@@ -12,6 +12,11 @@ def ones(*shape: int, layout: str = "contiguous") -> dict[str, Any]:
     return {"shape": list(shape), "layout": layout, "values": ones}
 
 
+def integers(*shape: int, layout: str = "contiguous") -> dict[str, Any]:
+    """Return a tensor of small integers, one unlike the next, as a case.json has it."""
+    return {**ones(*shape, layout=layout), "values": {"kind": "integers", "seed": 0, "exponent": 0}}
+
+
 def build(kernels: str, **more: str) -> dict[str, str]:
     """Return the facts of a build that asks oneDNN, as this fact tells."""
     return {"torch": "2.13", "device_name": "cpu", kernels: "True", **more}

@@ -7,6 +7,7 @@ from typing import Any
 
 from properties.known import Avoidance, KnownDefect
 from properties.proofs import build, call, constant, ones
+from properties.stock_gradients import GRADIENTS
 from properties.stock_refusals import UNREFUSED
 
 # oneDNN's forward kernels of small matrix products, where a whole row of outputs is padding: what
@@ -192,42 +193,7 @@ STOCK: tuple[KnownDefect, ...] = (
         kind="declined",
         case=call("int8", ones(1, 1, 1, 1), ones(1, 1, 1, 1), dilation=[2, 2]),
     ),
-    KnownDefect(
-        id="onednn-narrow-input",
-        summary="wrong gradients of the weight from memory that was never written, in oneDNN's "
-        "channels_last bfloat16 convolution, when a padded input is narrower than the stride of "
-        "its columns (AVX-512 kernels)",
-        upstream="",
-        affected=build("onednn.bfloat16", cpu="AVX512"),
-        region={
-            "dtype": ("bfloat16",),
-            "images": ("some",),
-            "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
-            "reads_as": ("channels_last",),
-            "several_columns": ("no",),
-            "columns": ("read the input",),
-            "padding_w": ("1 or more",),
-            "width_vs_stride": ("narrower",),
-            "dilation_w": ("1",),
-            "kernel_w": ("2 or more",),
-            "groups": ("1", "2", "multiplier", "prime"),
-            "channel_blocks": ("full", "last one partial", "none"),
-            "row_padding": ("at most half",),
-            "height_steps": ("strided or dilated",),
-        },
-        kind="value",
-        shows_as=("relation", "nondeterminism", "class"),
-        case=call(
-            "bfloat16",
-            ones(1, 4, 1, 1, layout="channels_last"),
-            ones(4, 2, 1, 2),
-            gradients=("weight",),
-            grad_output=ones(1, 4, 1, 1),
-            stride=[1, 2],
-            padding=[0, 1],
-            groups=2,
-        ),
-    ),
+    *GRADIENTS,
     KnownDefect(
         id="cudnn-negative-overflow",
         summary="cuDNN's implicit GEMM kernels for float16 return 0 in place of -inf (the kernels "

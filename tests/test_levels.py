@@ -142,3 +142,69 @@ def test_width_vs_stride(width: int, found: str) -> None:
     """The unpadded width is compared with the stride of the columns."""
     stride = (1, 3)
     assert level("width_vs_stride", (3, width), (1, 1, 1, 1), stride=stride) == found
+
+
+@pytest.mark.parametrize(
+    ("image", "params", "found"),
+    [
+        ((4, 15), {"stride": (2, 1)}, "yes"),
+        ((5, 15), {"stride": (2, 1)}, "no"),
+        ((4, 15), {}, "no"),
+        ((2, 15), {"stride": (2, 1), "padding": (1, 0)}, "no"),
+        ((2, 15), {"stride": (2, 1), "padding": (1, 0), "padding_mode": "reflect"}, "yes"),
+    ],
+)
+def test_strides_tile(image: tuple[int, int], params: dict[str, Any], found: str) -> None:
+    """Every stride is whole and nothing is padded, but by torch itself."""
+    assert level("strides_tile", image, (1, 1, 1, 1), **params) == found
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        ((2, 9), "two or three"),
+        ((3, 7), "two or three"),
+        ((1, 33), "two or three"),
+        ((1, 15), "other"),
+        ((2, 1), "other"),
+        ((1, 17), "other"),
+        ((1, 25), "other"),
+        ((2, 15), "other"),
+        ((3, 6), "other"),
+        ((9, 2), "other"),
+        ((4, 17), "other"),
+    ],
+)
+def test_odd_blocks(image: tuple[int, int], found: str) -> None:
+    """Outputs that no even number from 8 to 16 divides are cut into the least parts of a row."""
+    assert level("odd_blocks", image, (1, 1, 1, 1)) == found
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [((2, 15), "multiple of 30"), ((15, 2), "other"), ((2, 16), "other")],
+)
+def test_output_positions(image: tuple[int, int], found: str) -> None:
+    """Thirty outputs in rows that are not short."""
+    assert level("output_positions", image, (1, 1, 1, 1)) == found
+
+
+@pytest.mark.parametrize(
+    ("shared", "groups", "found"),
+    [
+        (16, 1, "blocked"),
+        (17, 1, "blocked"),
+        (15, 1, "other"),
+        (32, 2, "blocked"),
+        (17, 2, "other"),
+    ],
+)
+def test_channel_path(shared: int, groups: int, found: str) -> None:
+    """A single group is filled up to whole blocks, of several each must be."""
+    assert level("channel_path", (3, 3), (groups, shared, 2, 2), groups) == found
+
+
+@pytest.mark.parametrize(("stride", "found"), [((3, 2), "1 or 2"), ((1, 3), "3 or more")])
+def test_column_stride(stride: tuple[int, int], found: str) -> None:
+    """That of the rows does not count."""
+    assert level("column_stride", (9, 9), (1, 1, 2, 2), stride=stride) == found

@@ -1,0 +1,159 @@
+"""Known defects of torch's bfloat16 gradients: narrow inputs, and strided 1x1 kernels."""
+
+from __future__ import annotations
+
+from properties.known import Avoidance, KnownDefect
+from properties.proofs import build, call, integers, ones
+
+_AVX512 = build("onednn.bfloat16", cpu="AVX512")
+_OF_WEIGHT = ("weight", "input+weight", "weight+bias", "input+weight+bias")
+_OF_INPUT = ("input", "input+weight", "input+bias", "input+weight+bias")
+
+_NARROW: dict[str, tuple[str, ...]] = {
+    "dtype": ("bfloat16",),
+    "images": ("some",),
+    "passes": _OF_WEIGHT,
+    "several_columns": ("no",),
+    "columns": ("read the input",),
+    "padding_w": ("1 or more",),
+    "width_vs_stride": ("narrower",),
+    "dilation_w": ("1",),
+    "kernel_w": ("2 or more",),
+    "row_padding": ("at most half",),
+    "height_steps": ("strided or dilated",),
+}
+_ONE_BY_ONE: dict[str, tuple[str, ...]] = {
+    "dtype": ("bfloat16",),
+    "images": ("some",),
+    "kernel": ("1x1",),
+    "groups": ("1",),
+    "reads_as": ("channels_last",),
+    "strides_tile": ("yes",),
+}
+
+GRADIENTS: tuple[KnownDefect, ...] = (
+    KnownDefect(
+        id="onednn-narrow-input",
+        summary="wrong gradients of the weight from memory that was never written, in oneDNN's "
+        "channels_last bfloat16 convolution, when a padded input is narrower than the stride of "
+        "its columns (the AVX-512 kernel jit_bf16)",
+        upstream="",
+        affected=_AVX512,
+        region={
+            **_NARROW,
+            "reads_as": ("channels_last",),
+            "groups": ("1", "2", "multiplier", "prime"),
+            "channel_blocks": ("full", "last one partial", "none"),
+        },
+        kind="value",
+        shows_as=("relation", "nondeterminism", "class"),
+        case=call(
+            "bfloat16",
+            ones(1, 4, 1, 1, layout="channels_last"),
+            ones(4, 2, 1, 2),
+            gradients=("weight",),
+            grad_output=ones(1, 4, 1, 1),
+            stride=[1, 2],
+            padding=[0, 1],
+            groups=2,
+        ),
+    ),
+    KnownDefect(
+        id="onednn-narrow-input-one-channel",
+        summary="the same for a single input channel, and for depthwise groups, from a stride of "
+        "3 columns on: a lesser one has a kernel of its own, which is right",
+        upstream="",
+        affected=_AVX512,
+        region={
+            **_NARROW,
+            "reads_as": ("channels_last",),
+            "groups": ("1", "depthwise"),
+            "group_channels": ("1",),
+            "column_stride": ("3 or more",),
+        },
+        kind="value",
+        shows_as=("relation", "nondeterminism", "class"),
+        case=call(
+            "bfloat16",
+            ones(4, 7, 2, 1, layout="channels_last"),
+            ones(7, 1, 2, 2),
+            gradients=("weight",),
+            grad_output=ones(4, 7, 1, 1),
+            stride=[1, 3],
+            padding=[0, 1],
+            groups=7,
+        ),
+    ),
+    KnownDefect(
+        id="onednn-narrow-input-contiguous",
+        summary="the same for contiguous tensors, which the kernel reads in blocks if a group "
+        "has a multiple of 16 input channels, or the only group more than 16",
+        upstream="",
+        affected=_AVX512,
+        region={**_NARROW, "reads_as": ("contiguous",), "channel_path": ("blocked",)},
+        kind="value",
+        shows_as=("relation", "nondeterminism", "class"),
+        case=call(
+            "bfloat16",
+            ones(2, 16, 4, 1),
+            ones(3, 16, 2, 2),
+            gradients=("weight",),
+            grad_output=ones(2, 3, 3, 1),
+            stride=[1, 2],
+            padding=[0, 1],
+        ),
+    ),
+    KnownDefect(
+        id="onednn-strided-1x1-input",
+        summary="wrong gradients of the input of a strided 1x1 kernel with a dilation (which has "
+        "no meaning there, but makes oneDNN take jit_bf16_1x1), channels_last, if the output "
+        "channels are odd in number and 30 outputs are computed at once",
+        upstream="",
+        affected=_AVX512,
+        region={
+            **_ONE_BY_ONE,
+            "passes": _OF_INPUT,
+            "dilation": ("2", "3", "unequal"),
+            "output_positions": ("multiple of 30",),
+            "out_channels": tuple(map(str, range(1, 130, 2))),
+        },
+        kind="value",
+        shows_as=("relation", "nondeterminism", "class"),
+        case=call(
+            "bfloat16",
+            ones(1, 2, 4, 15, layout="channels_last"),
+            ones(1, 2, 1, 1),
+            gradients=("input",),
+            grad_output=integers(1, 1, 2, 15),
+            stride=[2, 1],
+            dilation=[2, 1],
+        ),
+    ),
+    KnownDefect(
+        id="onednn-strided-1x1-weight",
+        summary="heap corruption in the gradient of the weight of a strided 1x1 kernel, "
+        "channels_last with fewer than 16 input channels: jit_bf16_1x1 copies the pixels that it "
+        "reads in odd blocks, at steps of 16 channels, past the end of its scratch memory",
+        upstream="",
+        affected=_AVX512,
+        region={
+            **_ONE_BY_ONE,
+            "passes": _OF_WEIGHT,
+            "in_channels": tuple(map(str, range(1, 15))),
+            "odd_blocks": ("two or three",),
+        },
+        kind="crash",
+        shows_as=("value", "relation", "nondeterminism", "class"),
+        # 1009 is prime: the second of two blocks starts 32 KiB on, in 4 KiB. Of few outputs the
+        # same damages the heap, and the process ends later or not at all.
+        case=call(
+            "bfloat16",
+            ones(1, 1, 2, 2018, layout="channels_last"),
+            ones(1, 1, 1, 1),
+            gradients=("weight",),
+            grad_output=ones(1, 1, 2, 1009),
+            stride=[1, 2],
+        ),
+        avoid=Avoidance(min_height=16),  # four rows of outputs or more: more than three blocks
+    ),
+)
