@@ -8,18 +8,8 @@ from typing import Any
 
 import reference
 from properties.case import Case
-from properties.implementation import Implementation
-from properties.observation import expected_shapes
 from reference import Arithmetic, Enclosure, Modular, gamma
 from reference.contractions import magnitude
-
-
-def expected(case: Case, implementation: Implementation) -> dict[str, Enclosure]:
-    """Return the enclosure of the output and of each derivative asked for, by name."""
-    return {
-        name: enclose(case, name, implementation.arithmetic(case.dtype, name))
-        for name in expected_shapes(case)
-    }
 
 
 def enclose(case: Case, name: str, arithmetic: Arithmetic | Modular) -> Enclosure:

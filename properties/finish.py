@@ -34,7 +34,7 @@ def finish(error: BaseException, subject: Subject, name: str, directory: Path) -
     # An implementation that is wrong everywhere need not be proved so once per property.
     tried = culprit.kind not in subject.repeated or not subject.search.over()
     repeats = _repeats(culprit, subject) if tried else None
-    if repeats in (None, REPEATS) and isinstance(culprit, v.ValueViolation):
+    if repeats in (None, REPEATS) and isinstance(culprit, v.ValueViolation | v.PoisonViolation):
         culprit = _plainer(culprit, subject)
     if isinstance(found, v.RelationViolation) and culprit is not found:
         culprit.facts = {"broken relation": found.title, **culprit.facts}
@@ -102,7 +102,7 @@ def _repeats(violation: v.Violation, subject: Subject) -> int:
     return count
 
 
-def _plainer(violation: v.ValueViolation, subject: Subject) -> v.ValueViolation:
+def _plainer(violation: v.Violation, subject: Subject) -> v.Violation:
     """Replace values by ones and one-hot tensors while the same kind of violation remains."""
     tries, deadline = 0, time.monotonic() + MAX_SECONDS
     for name in ("weight", "input", "bias"):
@@ -114,11 +114,10 @@ def _plainer(violation: v.ValueViolation, subject: Subject) -> v.ValueViolation:
             plain = Tensor(tensor.shape, values, tensor.layout)
             try:
                 recheck(subject, violation.case.replace(**{name: plain}), {"kind": "call"})
-            except v.ValueViolation as simpler:
-                violation = simpler
-                break
-            except v.Violation:
-                continue
+            except v.Violation as simpler:
+                if type(simpler) is type(violation):
+                    violation = simpler
+                    break
     return violation
 
 
@@ -127,6 +126,9 @@ def _candidates(case: Case, name: str) -> Iterator[Recipe | Explicit]:
     if tensor is None or np.prod(tensor.shape) == 0:
         return
     exact = DTYPES[case.dtype].exact
+    if not case.is_finite:
+        yield Explicit(np.where(np.isfinite(case.arrays[name]), 1, case.arrays[name]))
+        return
     if name != "bias":
         for place in np.ndindex(*tensor.shape) if np.prod(tensor.shape) <= 16 else ():
             one = np.zeros(tensor.shape, exact)

@@ -7,6 +7,7 @@ Exit status 1 while the defect is there, 0 when it is gone, 2 when the script it
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from pprint import pformat
 from string import Template
@@ -16,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from properties.case import Case, Tensor
-from properties.expect import expected, varying
+from properties.expect import varying
 from properties.implementation import Implementation
+from properties.observation import expected_shapes
 from properties.recovery_training import Training
+from properties.special import enclosures
 from properties.tensors import written
 from properties.values import Recipe
 from properties.violations import Violation
@@ -101,26 +104,42 @@ def _written(case: Case, name: str, tensor: Tensor) -> dict[str, Any]:
 
 
 def _expected(case: Case, implementation: Implementation) -> dict[str, Any]:
-    """Return [index, midpoint, radius] per element, of a sample where there are many."""
+    """Return what each result must be: its shape, and elements by any of the readings."""
     result: dict[str, Any] = {}
-    for name, enclosure in expected(case, implementation).items():
-        places = np.arange(enclosure.mid.size)
-        if places.size > WRITTEN_OUT:
-            places = np.unique(np.linspace(0, places.size - 1, SAMPLES).astype(int))
-        mids, rads = (array.ravel()[places].tolist() for array in (enclosure.mid, enclosure.rad))
-        elements = [
-            [int(i), written(mid), written(rad), [str(v) for v in may]]
-            for i, mid, rad, may in zip(
-                places, mids, rads, _allowed(enclosure, places), strict=True
-            )
-        ]
-        result[name] = {"shape": list(enclosure.mid.shape), "elements": elements}
+    for name, shape in expected_shapes(case).items():
+        balls = enclosures(case, name, implementation.arithmetic(case.dtype, name)).values()
+        result[name] = {"shape": list(shape), "readings": [_elements(ball) for ball in balls]}
     return result
 
 
-def _allowed(enclosure: Enclosure, places: npt.NDArray[np.intp]) -> list[list[float]]:
+def _elements(enclosure: Enclosure) -> list[Any]:
+    """Return [index, midpoint, radius, what else is allowed] per element, of a sample of many."""
+    places = np.arange(enclosure.mid.size)
+    if places.size > WRITTEN_OUT:
+        # Those that are not finite must not be missed: what they reach may be what is wrong.
+        odd = np.flatnonzero(~np.isfinite(enclosure.mid))
+        some = odd[np.linspace(0, odd.size - 1, min(odd.size, SAMPLES)).astype(int)]
+        evenly = np.linspace(0, places.size - 1, SAMPLES).astype(int)
+        places = np.unique(
+            np.concatenate([evenly, some, (some - 1) % places.size, (some + 1) % places.size])
+        )
+    mids, rads = (array.ravel()[places].tolist() for array in (enclosure.mid, enclosure.rad))
+    may = _allowed(enclosure, places)
+    return [
+        [int(i), written(mid), written(rad), [str(value) for value in values]]
+        for i, mid, rad, values in zip(places, mids, rads, may, strict=True)
+    ]
+
+
+def _allowed(enclosure: Enclosure, places: npt.NDArray[np.intp]) -> list[list[complex]]:
     """Return, for elements by flat index, which of infinities and NaN each may be."""
-    if enclosure.mid.dtype != np.float64:
+    if enclosure.mid.dtype == np.int64:
         return [[] for _ in places]
-    may = {v: enclosure.contains(np.full(enclosure.mid.shape, v)).ravel() for v in NONFINITE}
-    return [[value for value in NONFINITE if may[value][i]] for i in places]
+    values: list[complex] = list(NONFINITE)
+    if enclosure.mid.dtype == np.complex128:
+        values = [complex(*parts) for parts in product(NONFINITE, repeat=2)]
+    may = [enclosure.contains(np.full(enclosure.mid.shape, v)).ravel()[places] for v in values]
+    return [
+        [value for value, mask in zip(values, may, strict=True) if mask[i]]
+        for i in range(len(places))
+    ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from properties.known import Avoidance, KnownDefect
 from properties.proofs import build, call, constant, ones
+from properties.stock_special import SPECIAL
 
 # oneDNN's forward kernels of small matrix products, where a whole row of outputs is padding: what
 # finishes a row (adding the bias, rounding to the stored dtype) runs on an address never set.
@@ -106,8 +107,7 @@ STOCK: tuple[KnownDefect, ...] = (
     KnownDefect(
         id="onednn-one-column",
         summary="wrong values and reads of unwritten memory in oneDNN's channels_last float32 "
-        "convolution of one input channel, when the output is one column and only the columns "
-        "are strided (AVX-512 kernels)",
+        "convolution of one channel to one column, where only columns are strided (AVX-512)",
         upstream="",
         affected=build("onednn.enabled", cpu="AVX512"),
         region={
@@ -117,7 +117,7 @@ STOCK: tuple[KnownDefect, ...] = (
             **_ONE_COLUMN,
         },
         kind="value",
-        shows_as=("relation", "nondeterminism", "training"),
+        shows_as=("relation", "nondeterminism", "training", "poison"),
         case=call(
             "float32",
             ones(2, 1, 8, 5, layout="channels_last"),
@@ -170,7 +170,7 @@ STOCK: tuple[KnownDefect, ...] = (
         kind="value",
         # The further past the end, the likelier: 64 rows of an 8x1 kernel dilated by 3 crash.
         # A NaN, by which a class is told, spreads in this dtype if a group has one channel.
-        shows_as=("relation", "nondeterminism", "crash", "class"),
+        shows_as=("relation", "nondeterminism", "crash", "class", "poison"),
         case=call(
             "bfloat16",
             ones(1, 2, 2, 29, layout="channels_last"),
@@ -214,7 +214,7 @@ STOCK: tuple[KnownDefect, ...] = (
             "height_steps": ("strided or dilated",),
         },
         kind="value",
-        shows_as=("relation", "nondeterminism", "class"),
+        shows_as=("relation", "nondeterminism", "class", "poison"),
         case=call(
             "bfloat16",
             ones(1, 4, 1, 1, layout="channels_last"),
@@ -226,6 +226,7 @@ STOCK: tuple[KnownDefect, ...] = (
             groups=2,
         ),
     ),
+    *SPECIAL,
     KnownDefect(
         id="cudnn-negative-overflow",
         summary="cuDNN's implicit GEMM kernels for float16 return 0 in place of -inf (the kernels "
