@@ -6,7 +6,7 @@ that their targets name.
 
 from __future__ import annotations
 
-from tests.mutants import list_behaviour, list_geometry, list_gradients, list_grouping
+from tests.mutants import list_behaviour, list_geometry, list_gradients, list_grouping, list_special
 from tests.mutants.catalogue import PROPERTIES, Call, Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -15,6 +15,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *list_grouping.GROUPING,
     *list_grouping.NUMERICS,
     *list_gradients.GRADIENT,
+    *list_special.SPECIAL,
     *list_behaviour.MEMORY,
     *list_behaviour.STATE,
     *list_behaviour.MODULES,

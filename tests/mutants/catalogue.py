@@ -30,6 +30,8 @@ SECOND = "test_second_order_gradients_lie_in_their_enclosures"
 FLIPPED = "test_flipped_kernel_is_true_convolution"
 MODES = "test_padding_modes_pad_as_defined"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
+SEES = "test_special_values_reach_what_sees_them"
+ENDS = "test_ends_of_the_range_lie_in_their_enclosures"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
     "test_kernel_is_recovered",
@@ -63,6 +65,8 @@ PROPERTIES = (
     SECOND,
     FLIPPED,
     MODES,
+    SEES,
+    ENDS,
     TRAINING,
     *ENDINGS,
 )
@@ -75,6 +79,7 @@ class Call:
     `layouts` names the operands that are channels_last; `calls` is how often it is made, each
     time with other values unless `repeat`; `gradients` names those asked for; `mode` is the
     padding mode (modules only); `derivative` is as in a `Case`, along directions of ones.
+    `special` replaces the first values of operands, one after another.
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)
@@ -93,6 +98,7 @@ class Call:
     repeat: bool = False
     mode: str = "zeros"
     derivative: str = "first"
+    special: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
