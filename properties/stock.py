@@ -138,7 +138,7 @@ STOCK: tuple[KnownDefect, ...] = (
             **_ONE_COLUMN,
         },
         kind="value",
-        shows_as=("relation", "nondeterminism", "training", "class"),
+        shows_as=("relation", "nondeterminism", "training", "class", "poison"),
         case=call(
             "bfloat16",
             ones(1, 1, 8, 5, layout="channels_last"),
