@@ -115,6 +115,11 @@ class Case:
         kinds = {getattr(tensor.values, "kind", "explicit") for tensor in self.tensors.values()}
         return kinds == {"normal"}
 
+    @cached_property
+    def is_finite(self) -> bool:
+        """Tell whether no operand holds an infinity or NaN."""
+        return all(bool(np.isfinite(values).all()) for values in self.arrays.values())
+
     @property
     def output_positions(self) -> int:
         """Positions that one weight is applied at: batch x output height x output width."""

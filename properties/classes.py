@@ -16,9 +16,9 @@ import numpy.typing as npt
 import reference
 from properties.case import Case, Tensor
 from properties.dtypes import Exact
-from properties.expect import enclose
-from properties.judge import judge
+from properties.judge import judge_readings
 from properties.observation import Observation
+from properties.special import enclosures
 from reference import Arithmetic, Modular
 from reference.arithmetic import Algorithm
 
@@ -45,7 +45,9 @@ def fast_class(
     if isinstance(row, Modular) or name == "bias":
         return None
     for algorithm in ALLOWED["fast-plane"]:
-        if judge(observed, enclose(case, name, replace(row, algorithm=algorithm))).ok:
+        if judge_readings(observed, enclosures(case, name, replace(row, algorithm=algorithm)))[
+            1
+        ].ok:
             return algorithm
     return None
 

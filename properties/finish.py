@@ -41,7 +41,8 @@ def finish(error: BaseException, subject: Subject, name: str, directory: Path) -
         first = culprit.kind not in subject.repeated and not subject.search.over()
         culprit, behaviour = classify(culprit, subject, REPEATS if first else 1)
     alone = behaviour is None or behaviour.name == "deterministic"
-    if alone and isinstance(culprit, v.ValueViolation) and culprit.check["kind"] == "call":
+    wrong = isinstance(culprit, v.ValueViolation | v.PoisonViolation)
+    if alone and wrong and culprit.check["kind"] == "call":
         culprit = _plainer(culprit, subject)
     if isinstance(found, v.RelationViolation) and culprit is not found:
         culprit.facts = {"broken relation": found.title, **culprit.facts}
@@ -98,7 +99,7 @@ def _culprit(found: v.Violation, subject: Subject) -> v.Violation:
     return found
 
 
-def _plainer(violation: v.ValueViolation, subject: Subject) -> v.ValueViolation:
+def _plainer(violation: v.Violation, subject: Subject) -> v.Violation:
     """Replace values by ones and one-hot tensors while the same kind of violation remains."""
     tries, deadline = 0, time.monotonic() + MAX_SECONDS
     for name in ("weight", "input", "bias"):
@@ -110,11 +111,10 @@ def _plainer(violation: v.ValueViolation, subject: Subject) -> v.ValueViolation:
             plain = Tensor(tensor.shape, values, tensor.layout)
             try:
                 recheck(subject, violation.case.replace(**{name: plain}), violation.check)
-            except v.ValueViolation as simpler:
-                violation = simpler
-                break
-            except v.Violation:
-                continue
+            except v.Violation as simpler:
+                if type(simpler) is type(violation):
+                    violation = simpler
+                    break
     return violation
 
 
@@ -123,6 +123,9 @@ def _candidates(case: Case, name: str) -> Iterator[Recipe | Explicit]:
     if tensor is None or np.prod(tensor.shape) == 0:
         return
     exact = DTYPES[case.dtype].exact
+    if not case.is_finite:
+        yield Explicit(np.where(np.isfinite(case.arrays[name]), 1, case.arrays[name]))
+        return
     if name != "bias":
         for place in np.ndindex(*tensor.shape) if np.prod(tensor.shape) <= 16 else ():
             one = np.zeros(tensor.shape, exact)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from properties.case import GRADIENTS, Case
 from properties.dtypes import Exact
 from properties.values import Float64
-from properties.violations import RelationViolation, ValueViolation
+from properties.violations import PoisonViolation, RelationViolation, ValueViolation
 from reference import Enclosure
 
 
@@ -37,16 +38,24 @@ class Verdict:
         """Tell whether every element lies inside."""
         return self.outside == 0
 
+    def place(self, name: str) -> str:
+        """Return the element that is shown, and its value."""
+        what = "y" if name == "output" else f"grad_{name}" if name in GRADIENTS else name
+        return f"{what}{list(self.index)} = {self.observed!r}"
+
     def require(self, case: Case, name: str = "output") -> None:
-        """Raise `ValueViolation` unless every element lies inside its enclosure."""
+        """Raise `ValueViolation` unless every element lies inside its enclosure.
+
+        Where operands hold infinities or NaN it is a `PoisonViolation`.
+        """
         if self.ok:
             return
-        what = "y" if name == "output" else f"grad_{name}" if name in GRADIENTS else name
-        where = f"{what}{list(self.index)} = {self.observed!r}"
+        where = self.place(name)
         radius = "radius = gamma(n) * sum |x||w|, n nonzero terms"
-        raise ValueViolation(
-            f"{where} {_allowed(self)}", case, {**_counts(self), "oracle": f"reference, {radius}"}
-        )
+        facts = {**_counts(self), "oracle": f"reference, {radius}"}
+        if case.is_finite:
+            raise ValueViolation(f"{where} {_allowed(self)}", case, facts)
+        raise PoisonViolation(f"{where} {_seen(self)}", case, facts | {"oracle": "IEEE 754"})
 
     def require_relation(
         self, case: Case, relation: str, check: Mapping[str, object] | None = None
@@ -61,6 +70,16 @@ class Verdict:
         raise RelationViolation(title, case, _counts(self), check)
 
 
+Key = TypeVar("Key")
+
+
+def judge_readings(observed: Exact, balls: Mapping[Key, Enclosure]) -> tuple[Key, Verdict]:
+    """Return the first reading whose enclosure holds every element; without one the very first."""
+    verdicts = {key: judge(observed, ball) for key, ball in balls.items()}
+    found = [pair for pair in verdicts.items() if pair[1].ok]
+    return next(iter([*found, *verdicts.items()]))
+
+
 def judge(observed: Float64, enclosure: Enclosure) -> Verdict:
     """Compare an observed array with its enclosure, elementwise; a NaN is never inside."""
     mid, rad = enclosure.mid, enclosure.rad
@@ -71,8 +90,9 @@ def judge(observed: Float64, enclosure: Enclosure) -> Verdict:
     inside = enclosure.contains(observed)
     error = _distance(observed, mid)
     with np.errstate(invalid="ignore", divide="ignore"):
-        # An infinite radius claims nothing, so nothing of it is used; nor of an infinity's.
-        share = np.where((error == 0.0) | (rad == np.inf) | np.isinf(error), 0.0, error / rad)
+        # An infinite radius claims nothing, so nothing of it is used; nor of a NaN's.
+        unused = (error == 0.0) | (rad == np.inf) | ~np.isfinite(error)
+        share = np.where(unused, 0.0, error / rad)
     share = np.where(inside, share, np.inf)
     worst = int(np.argmax(share))
     # Among those outside the largest error says more than the first one.
@@ -123,6 +143,13 @@ def _allowed(verdict: Verdict) -> str:
         return f"lies outside {verdict.mid!r} +- {verdict.rad:.3g} in either part ({times})"
     low, high = verdict.mid - verdict.rad, verdict.mid + verdict.rad
     return f"lies outside [{low!r}, {high!r}] ({times})"
+
+
+def _seen(verdict: Verdict) -> str:
+    """Return what IEEE 754 requires of an element where operands hold infinities or NaN."""
+    if np.isfinite(verdict.mid):
+        return f"sees no infinity or NaN, and {_allowed(verdict)}"
+    return f"is not {verdict.mid!r}, which the infinities and NaN that it sees make it"
 
 
 def _counts(verdict: Verdict) -> dict[str, str]:

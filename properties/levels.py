@@ -32,6 +32,7 @@ def levels(case: Case) -> dict[str, str]:
         "passes": "+".join(case.gradients) or "forward",
         "values": _values(case),
         "sums": _sums(case),
+        "numbers": "finite" if case.is_finite else "some infinite or NaN",
     }
 
 

@@ -17,6 +17,13 @@ def integers(*shape: int, layout: str = "contiguous") -> dict[str, Any]:
     return {**ones(*shape, layout=layout), "values": {"kind": "integers", "seed": 0, "exponent": 0}}
 
 
+def poisoned(*shape: int, place: int, layout: str = "contiguous") -> dict[str, Any]:
+    """Return a tensor of ones with a NaN at a flat index."""
+    values = [(1.0).hex()] * math.prod(shape)
+    values[place] = math.nan.hex()
+    return {"shape": list(shape), "layout": layout, "values": values}
+
+
 def build(kernels: str, **more: str) -> dict[str, str]:
     """Return the facts of a build that asks oneDNN, as this fact tells."""
     return {"torch": "2.13", "device_name": "cpu", kernels: "True", **more}

@@ -7,6 +7,7 @@ Exit status 1 while the defect is there, 0 when it is gone, 2 when the script it
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from pprint import pformat
 from string import Template
@@ -17,11 +18,13 @@ import numpy.typing as npt
 
 from properties import expansion
 from properties.case import Case, Tensor
-from properties.expect import expected, varying
+from properties.expect import varying
 from properties.implementation import Implementation
 from properties.large import Large
+from properties.observation import expected_shapes
 from properties.recovery_training import Training
 from properties.sampling import unflat
+from properties.special import enclosures
 from properties.steps import Step, steps_of
 from properties.tensors import written
 from properties.values import Recipe
@@ -155,15 +158,26 @@ def _placed(tensor: Tensor) -> dict[str, Any]:
 
 
 def _expected(case: Case, implementation: Implementation) -> dict[str, Any]:
-    """Return [index, midpoint, radius] per element, of a sample where there are many."""
+    """Return what each result must be: its shape, and elements by any of the readings."""
     result: dict[str, Any] = {}
-    for name, enclosure in expected(case, implementation).items():
-        places = np.arange(enclosure.mid.size)
-        if places.size > WRITTEN_OUT:
-            places = np.unique(np.linspace(0, places.size - 1, SAMPLES).astype(int))
-        elements = _elements(enclosure, places)
-        result[name] = {"shape": list(enclosure.mid.shape), "elements": elements}
+    for name, shape in expected_shapes(case).items():
+        balls = enclosures(case, name, implementation.arithmetic(case.dtype, name)).values()
+        readings = [_elements(ball, _sampled(ball)) for ball in balls]
+        result[name] = {"shape": list(shape), "readings": readings}
     return result
+
+
+def _sampled(enclosure: Enclosure) -> npt.NDArray[np.intp]:
+    """Return the flat indices of all elements, or of a sample of many."""
+    places = np.arange(enclosure.mid.size)
+    if places.size <= WRITTEN_OUT:
+        return places
+    # Those that are not finite must not be missed: what they reach may be what is wrong.
+    odd = np.flatnonzero(~np.isfinite(enclosure.mid))
+    some = odd[np.linspace(0, odd.size - 1, min(odd.size, SAMPLES)).astype(int)]
+    evenly = np.linspace(0, places.size - 1, SAMPLES).astype(int)
+    beside = [(some - 1) % places.size, (some + 1) % places.size]
+    return np.unique(np.concatenate([evenly, some, *beside]))
 
 
 def _elements(enclosure: Enclosure, places: npt.NDArray[np.intp]) -> list[list[Any]]:
@@ -171,14 +185,20 @@ def _elements(enclosure: Enclosure, places: npt.NDArray[np.intp]) -> list[list[A
     mids, rads = (array.ravel()[places].tolist() for array in (enclosure.mid, enclosure.rad))
     allowed = _allowed(enclosure, places)
     return [
-        [int(i), written(mid), written(rad), [str(v) for v in may]]
+        [int(i), written(mid), written(rad), [str(value) for value in may]]
         for i, mid, rad, may in zip(places, mids, rads, allowed, strict=True)
     ]
 
 
-def _allowed(enclosure: Enclosure, places: npt.NDArray[np.intp]) -> list[list[float]]:
+def _allowed(enclosure: Enclosure, places: npt.NDArray[np.intp]) -> list[list[complex]]:
     """Return, for elements by flat index, which of infinities and NaN each may be."""
-    if enclosure.mid.dtype != np.float64:
+    if enclosure.mid.dtype == np.int64:
         return [[] for _ in places]
-    may = {v: enclosure.contains(np.full(enclosure.mid.shape, v)).ravel() for v in NONFINITE}
-    return [[value for value in NONFINITE if may[value][i]] for i in places]
+    values: list[complex] = list(NONFINITE)
+    if enclosure.mid.dtype == np.complex128:
+        values = [complex(*parts) for parts in product(NONFINITE, repeat=2)]
+    may = [enclosure.contains(np.full(enclosure.mid.shape, v)).ravel()[places] for v in values]
+    return [
+        [value for value, mask in zip(values, may, strict=True) if mask[i]]
+        for i in range(len(places))
+    ]

@@ -9,6 +9,7 @@ from properties.known import Avoidance, KnownDefect
 from properties.proofs import build, call, constant, ones
 from properties.stock_gradients import GRADIENTS
 from properties.stock_refusals import UNREFUSED
+from properties.stock_special import SPECIAL
 
 # oneDNN's forward kernels of small matrix products, where a whole row of outputs is padding: what
 # finishes a row (adding the bias, rounding to the stored dtype) runs on an address never set.
@@ -109,8 +110,7 @@ STOCK: tuple[KnownDefect, ...] = (
     KnownDefect(
         id="onednn-one-column",
         summary="wrong values and reads of unwritten memory in oneDNN's channels_last float32 "
-        "convolution of one input channel, when the output is one column and only the columns "
-        "are strided (AVX-512 kernels)",
+        "convolution of one channel to one column, where only columns are strided (AVX-512)",
         upstream="",
         affected=build("onednn.enabled", cpu="AVX512"),
         region={
@@ -120,7 +120,7 @@ STOCK: tuple[KnownDefect, ...] = (
             **_ONE_COLUMN,
         },
         kind="value",
-        shows_as=("relation", "nondeterminism", "training"),
+        shows_as=("relation", "nondeterminism", "training", "poison"),
         case=call(
             "float32",
             ones(2, 1, 8, 5, layout="channels_last"),
@@ -141,7 +141,7 @@ STOCK: tuple[KnownDefect, ...] = (
             **_ONE_COLUMN,
         },
         kind="value",
-        shows_as=("relation", "nondeterminism", "training", "class"),
+        shows_as=("relation", "nondeterminism", "training", "class", "poison"),
         case=call(
             "bfloat16",
             ones(1, 1, 8, 5, layout="channels_last"),
@@ -173,7 +173,7 @@ STOCK: tuple[KnownDefect, ...] = (
         kind="value",
         # The further past the end, the likelier: 64 rows of an 8x1 kernel dilated by 3 crash.
         # A NaN, by which a class is told, spreads in this dtype if a group has one channel.
-        shows_as=("relation", "nondeterminism", "crash", "class"),
+        shows_as=("relation", "nondeterminism", "crash", "class", "poison"),
         case=call(
             "bfloat16",
             ones(1, 2, 2, 29, layout="channels_last"),
@@ -194,6 +194,7 @@ STOCK: tuple[KnownDefect, ...] = (
         case=call("int8", ones(1, 1, 1, 1), ones(1, 1, 1, 1), dilation=[2, 2]),
     ),
     *GRADIENTS,
+    *SPECIAL,
     KnownDefect(
         id="cudnn-negative-overflow",
         summary="cuDNN's implicit GEMM kernels for float16 return 0 in place of -inf (the kernels "

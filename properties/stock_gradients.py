@@ -46,7 +46,7 @@ GRADIENTS: tuple[KnownDefect, ...] = (
             "channel_blocks": ("full", "last one partial", "none"),
         },
         kind="value",
-        shows_as=("relation", "nondeterminism", "class"),
+        shows_as=("relation", "nondeterminism", "class", "poison"),
         case=call(
             "bfloat16",
             ones(1, 4, 1, 1, layout="channels_last"),
@@ -72,7 +72,7 @@ GRADIENTS: tuple[KnownDefect, ...] = (
             "column_stride": ("3 or more",),
         },
         kind="value",
-        shows_as=("relation", "nondeterminism", "class"),
+        shows_as=("relation", "nondeterminism", "class", "poison"),
         case=call(
             "bfloat16",
             ones(4, 7, 2, 1, layout="channels_last"),
@@ -92,7 +92,7 @@ GRADIENTS: tuple[KnownDefect, ...] = (
         affected=_AVX512,
         region={**_NARROW, "reads_as": ("contiguous",), "channel_path": ("blocked",)},
         kind="value",
-        shows_as=("relation", "nondeterminism", "class"),
+        shows_as=("relation", "nondeterminism", "class", "poison"),
         case=call(
             "bfloat16",
             ones(2, 16, 4, 1),
@@ -118,7 +118,7 @@ GRADIENTS: tuple[KnownDefect, ...] = (
             "out_channels": tuple(map(str, range(1, 130, 2))),
         },
         kind="value",
-        shows_as=("relation", "nondeterminism", "class"),
+        shows_as=("relation", "nondeterminism", "class", "poison"),
         case=call(
             "bfloat16",
             ones(1, 2, 4, 15, layout="channels_last"),
@@ -143,7 +143,7 @@ GRADIENTS: tuple[KnownDefect, ...] = (
             "odd_blocks": ("two or three",),
         },
         kind="crash",
-        shows_as=("value", "relation", "nondeterminism", "class"),
+        shows_as=("value", "relation", "nondeterminism", "class", "poison"),
         # 1009 is prime: the second of two blocks starts 32 KiB on, in 4 KiB. Of few outputs the
         # same damages the heap, and the process ends later or not at all.
         case=call(

@@ -14,16 +14,25 @@ from properties.dtypes import DTYPES, Exact
 from properties.expect import enclose, varying
 from properties.implementation import Implementation
 from properties.invalid import names_of
-from properties.judge import judge
+from properties.judge import judge, judge_readings
 from properties.known import KnownDefect
 from properties.observation import Observation, described
+from properties.pairs import explains
 from properties.profiles import Profile
 from properties.runner import Runner
 from properties.search import Search
+from properties.special import enclosures, told
 from properties.steps import Step, check_of
 from properties.steps import described as described_steps
-from properties.violations import ClassViolation, ValueViolation, Violation
+from properties.violations import (
+    ClassViolation,
+    PairViolation,
+    PoisonViolation,
+    ValueViolation,
+    Violation,
+)
 from reference import Arithmetic, Enclosure
+from reference.arithmetic import Algorithm
 
 
 class Subject:
@@ -174,8 +183,10 @@ class Subject:
 
     def _judge(self, case: Case, name: str, observed: Exact) -> None:
         row = self.implementation.arithmetic(case.dtype, name)
-        verdict = judge(observed, enclose(case, name, direct(row)))
+        readings = enclosures(case, name, direct(row))
+        met, verdict = judge_readings(observed, readings)
         if verdict.ok:
+            self._tell(told(met, readings))
             self.search.note(verdict.used, f"{case.dtype} {name}")
             self.search.unlikely += verdict.unlikely if case.is_random else 0
             return
@@ -183,13 +194,21 @@ class Subject:
         if found is not None and isinstance(row, Arithmetic) and found in ALLOWED[row.algorithm]:
             self.search.fast += 1
             return
-        if found is not None:
+        if found is not None and case.is_finite:
             self._require_class(case, name, found)
+        if not case.is_finite and explains(observed, readings.values(), case, name):
+            place = verdict.place(name)
+            title = f"{place} sees an infinity or NaN next to its last term, times zero"
+            raise PairViolation(title, case)
         try:
             verdict.require(case, name)
-        except ValueViolation as violation:
-            violation.facts |= self._looser(case, name, observed)
+        except (ValueViolation, PoisonViolation) as violation:
+            violation.facts |= self._looser(case, name, observed, found)
             raise
+
+    def _tell(self, texts: Sequence[str]) -> None:
+        """Put into the summary, once for each property."""
+        self.search.notes += [text for text in texts if text not in self.search.notes]
 
     def _require_class(self, case: Case, name: str, found: str) -> None:
         """Raise `ClassViolation` if a NaN spreads as only a fast algorithm lets it."""
@@ -201,13 +220,16 @@ class Subject:
             )
             raise ClassViolation(title, case)
 
-    def _looser(self, case: Case, name: str, observed: Exact) -> dict[str, str]:
+    def _looser(
+        self, case: Case, name: str, observed: Exact, found: Algorithm | None
+    ) -> dict[str, str]:
         """Return the looser rows that the result would have passed by, as a fact to print."""
         passing = [
             label
             for label, row in self.implementation.rows.looser(case.dtype, name)
-            if judge(observed, enclose(case, name, row)).ok
+            if judge_readings(observed, enclosures(case, name, row))[1].ok
         ]
+        passing += [f"algorithm = {found!r}"] if found is not None else []
         if not passing:
             return {}
         return {"would pass": f"with {' or '.join(passing)}, if declared (--conv2d-arithmetic)"}

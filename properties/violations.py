@@ -63,6 +63,18 @@ class ClassViolation(Violation):
     kind = "class"
 
 
+class PoisonViolation(Violation):
+    """An infinity or NaN is lost, has the wrong sign, or reaches what does not see it."""
+
+    kind = "poison"
+
+
+class PairViolation(Violation):
+    """An infinity or NaN reaches results that see what lies beside it in memory."""
+
+    kind = "pair"
+
+
 class RelationViolation(Violation):
     """Two results that must agree differ by more than the sum of their radii."""
 

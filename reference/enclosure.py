@@ -21,7 +21,8 @@ class Enclosure:
     the real and for the imaginary part). An infinite radius claims nothing of finite values.
     Numbers of magnitude `overflow` or more are stored as infinities, of binary64 those that float64
     rounds to one; without it none is. Where partial results may overflow, `wild`, any infinity or
-    NaN is legitimate. `probable` is a smaller radius that random
+    NaN is legitimate. A midpoint that is infinite or NaN, with the radius 0, holds itself alone.
+    `probable` is a smaller radius that random
     data exceed rarely: beyond it is worth a warning. Zeros of both signs are equal.
     """
 
@@ -49,9 +50,9 @@ class Enclosure:
         """Return which elements of `y` lie inside.
 
         An infinity does if its ball reaches the numbers that overflow to it, and a ball entirely
-        among those holds no finite number of the format; a NaN only does where `wild`.
-        Integers must be equal. A ValueError if `y` has another shape, or elements that the type of
-        the midpoint does not hold.
+        among those holds no finite number of the format; a NaN only does where `wild`, or as the
+        midpoint at radius 0. Integers must be equal. A ValueError if `y` has another shape, or
+        elements that the type of the midpoint does not hold.
         """
         operand = read("y", y)
         if operand.shape != self.mid.shape:
@@ -90,6 +91,7 @@ class Enclosure:
             inside: Mask = (np.abs(values - mid) <= self.rad) | (values == mid)
             if np.isfinite(values).all():
                 return inside
+            inside |= np.isnan(values) & np.isnan(mid) & (self.rad == 0)
             if self.overflow is not None:
                 reach = np.copysign(1.0, values) * mid + self.rad
                 inside |= np.isinf(values) & (reach >= self.overflow)

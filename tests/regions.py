@@ -17,6 +17,7 @@ from properties.case import Case
 from properties.child import Spares
 from properties.domain import FACTORS, activated
 from properties.known import KnownDefect
+from properties.placing import specials
 from properties.replay import recheck
 from properties.stock import STOCK
 from properties.strategies import cases
@@ -46,7 +47,8 @@ def main(arguments: list[str]) -> int:
                 found[violation.kind] += 1
         kinds = {defect.kind, *defect.shows_as}
         failed = sum(count for kind, count in found.items() if kind in kinds)
-        wide += not defect.edits and 2 * failed < len(calls)
+        # "pair" is told element by element: its region need not say where it shows.
+        wide += not defect.edits and 2 * failed < len(calls) and defect.kind != "pair"
         print(f"{defect.id}: {failed} of {len(calls)} calls in the region fail, {dict(found)}")
     for subject in subjects.values():
         subject.runner.close()
@@ -78,7 +80,7 @@ def inside(defect: KnownDefect, wanted: int) -> list[Case]:
                 deadline=None,
                 phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),
-            )(given(cases(**only))(keep))
+            )(given(specials() if "numbers" in defect.region else cases(**only))(keep))
             seed(number)(run)()
     return list(found.values())
 

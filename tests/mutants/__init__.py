@@ -13,6 +13,7 @@ from tests.mutants import (
     list_geometry,
     list_gradients,
     list_grouping,
+    list_special,
     list_stale,
 )
 from tests.mutants.catalogue import PROPERTIES, Call, Mutant
@@ -24,6 +25,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *list_grouping.NUMERICS,
     *list_gradients.GRADIENT,
     *list_extents.EXTENTS,
+    *list_special.SPECIAL,
     *list_behaviour.MEMORY,
     *list_behaviour.STATE,
     *list_stale.STALE,

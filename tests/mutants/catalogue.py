@@ -33,6 +33,8 @@ SEQUENCES = "test_sequences_of_calls"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
 LARGE = "test_large_extents_at_sampled_positions"
 REFUSED = "test_invalid_calls_are_refused"
+SEES = "test_special_values_reach_what_sees_them"
+ENDS = "test_ends_of_the_range_lie_in_their_enclosures"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
     "test_kernel_is_recovered",
@@ -67,6 +69,8 @@ PROPERTIES = (
     FLIPPED,
     MODES,
     SEQUENCES,
+    SEES,
+    ENDS,
     TRAINING,
     LARGE,
     REFUSED,
@@ -83,7 +87,8 @@ class Call:
     those asked for; `mode` is the padding mode (modules only); `derivative` is as in a `Case`,
     along directions of ones. `before` is made first, `overwrite` writes to each output before the
     next call, and `between` makes another forward pass before each backward pass. With `invalid`
-    the call is made with each edit of this name, and then as it is.
+    the call is made with each edit of this name, and then as it is. `special` replaces the first
+    values of operands, one after another.
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)
@@ -107,6 +112,7 @@ class Call:
     overwrite: bool = False
     between: bool = False
     invalid: str = ""
+    special: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,14 @@ def test_balls_without_a_format_hold_no_infinity() -> None:
     assert Enclosure(np.zeros(2), np.zeros(2)).contains([0.0, -0.0]).all()
 
 
+def test_midpoints_that_are_no_numbers_hold_themselves_at_radius_0() -> None:
+    """A ball of radius 0 round an infinity or NaN holds that alone."""
+    values = [INF, -INF, NAN, 0.0]
+    ball = Enclosure(np.array(values[:3]), np.zeros(3))
+    inside = np.array([ball.contains([value] * 3) for value in values])
+    assert np.array_equal(inside, np.eye(4, 3, dtype=bool))
+
+
 def test_non_finite_operands_make_non_finite_outputs_legitimate() -> None:
     """An infinite pixel allows infinities and NaN where it is seen, and no finite value there."""
     x = np.ones((1, 1, 1, 4))
