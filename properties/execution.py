@@ -6,6 +6,7 @@ reports what happened, and the parent judges.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import time
@@ -16,8 +17,10 @@ from typing import Any
 
 import torch
 
-from properties import derivatives
+from properties import derivatives, layers
 from properties.facts import flags
+from properties.layers import Blueprint
+from properties.modes import MODES, PLAIN, Call, shortest
 from properties.operands import DTYPES, Named, Operands
 from properties.outputs import Output, Outputs, read_bytes, span
 from properties.wire import Header
@@ -55,7 +58,7 @@ class Executor:
         operands = Operands(request["tensors"], buffers, self.device)
         began = time.perf_counter()
         try:
-            results = self._call(request, dict(operands.tensors))
+            results = self.call(request, dict(operands.tensors))
             self.synchronize()
         except BaseException as error:
             return {"late": late, **self.describe(error)}, []
@@ -79,50 +82,70 @@ class Executor:
 
     def build(self, request: Header, tensors: Named) -> Callable[[torch.Tensor], Any]:
         """Return the operation as a function of its input; weight and bias are bound."""
-        p = request["params"]
+        p, mode = request["params"], request.get("mode", "eager")
         stride, dilation, groups = tuple(p["stride"]), tuple(p["dilation"]), p["groups"]
         padding = p["padding"] if isinstance(p["padding"], str) else tuple(p["padding"])
+        kernel = tuple(tensors["weight"].shape[2:])
+        if mode == "int-arguments":
+            stride, padding, dilation, kernel = map(shortest, (stride, padding, dilation, kernel))
         weight, bias = tensors["weight"], tensors.get("bias")
         if not self.is_module:
             return lambda x: self.target(x, weight, bias, stride, padding, dilation, groups)
-        layer = self.target(
-            weight.shape[1] * groups,
-            weight.shape[0],
-            tuple(weight.shape[2:]),
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-            bias=bias is not None,
-            padding_mode=p["padding_mode"],
-            device=self.device,
-            dtype=weight.dtype,
-        )
-        layer.weight = torch.nn.Parameter(weight, requires_grad=weight.requires_grad)
-        if bias is not None:
-            layer.bias = torch.nn.Parameter(bias, requires_grad=bias.requires_grad)
-        # The parameter is a new leaf over the same memory: gradients are asked of it.
-        tensors["weight"], tensors["bias"] = layer.weight, layer.bias
+        arguments = {
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+            "groups": groups,
+            "bias": bias is not None,
+            "padding_mode": p["padding_mode"],
+            "device": self.device,
+        }
+        sizes = (weight.shape[1] * groups, weight.shape[0], kernel)
+        layer = layers.build(Blueprint(self.target, sizes, arguments, tensors), mode)
+        if mode != "functional_call":
+            # The parameter is a new leaf, often over the same memory: gradients are asked of it.
+            tensors["weight"], tensors["bias"] = layer.weight, layer.bias
         return layer  # type: ignore[no-any-return]
 
-    def _call(self, request: Header, tensors: Named) -> dict[str, Any]:
-        wanted = request["gradients"]
-        for name in wanted:
-            tensors[name].requires_grad_()
-        operation = self.build(request, tensors)
-        if request["derivative"] == "second":
-            return dict(derivatives.second(operation, tensors))
-        if request["derivative"] == "forward-mode":
-            bind = partial(self.build, request)
-            return dict(derivatives.forward_mode(operation, tensors, bind))
-        output = operation(tensors["input"])
-        results: dict[str, Any] = {"output": output}
-        if wanted and isinstance(output, torch.Tensor):
-            leaves = [tensors[name] for name in wanted]
-            gradients = torch.autograd.grad(
-                output, leaves, tensors["grad_output"], allow_unused=True
-            )
-            results.update(zip(wanted, gradients, strict=True))
+    def prepare(self, request: Header) -> Header:
+        """Have torch import and compile what a mode needs, on a tiny convolution of its own."""
+        other = Executor(str(self.device))
+        other.target = torch.nn.Conv2d if self.is_module else torch.nn.functional.conv2d
+        other.is_module = self.is_module
+        dtype = torch.bfloat16 if request["mode"] == "autocast" else torch.float32
+        made = {
+            name: torch.ones(1, 1, 1, 1, dtype=dtype, device=self.device)
+            for name in ("input", "weight", "grad_output")
+        }
+        passes = [] if request["mode"] in ("no_grad", "inference_mode") else ["weight"]
+        params = {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1}
+        params["padding_mode"] = "zeros"
+        with contextlib.suppress(Exception):  # the call itself will tell
+            other.call({**request, "params": params, "gradients": passes}, made)
+        return {}
+
+    def call(self, request: Header, tensors: Named) -> dict[str, Any]:
+        """Make the call in its mode; return the output and each derivative asked for, by name."""
+        mode, dtype = MODES.get(request["mode"], PLAIN), tensors["input"].dtype
+        with mode.around(self.device):
+            tensors = mode.operands(tensors)
+            wanted = request["gradients"]
+            for name in mode.leaves(tensors, wanted):
+                tensors[name].requires_grad_()
+            operation, bind = self.build(request, tensors), partial(self.build, request)
+            if request["derivative"] == "second":
+                return dict(derivatives.second(operation, tensors))
+            if request["derivative"] == "forward-mode":
+                return dict(derivatives.forward_mode(operation, tensors, bind))
+            if request["derivative"] == "per-sample":
+                return dict(derivatives.per_sample(operation, tensors, bind))
+            with mode.forward(self.device, dtype):
+                output = mode.call(Call(operation, bind, tensors))
+            results: dict[str, Any] = {"output": output}
+            if wanted and isinstance(output, torch.Tensor):
+                leaves = [tensors[name] for name in wanted]
+                found = mode.gradients(output, leaves, tensors["grad_output"])
+                results.update(zip(wanted, found, strict=True))
         return results
 
     def _encode(self, results: dict[str, Any], request: Header) -> tuple[Header, list[bytes]]:

@@ -29,6 +29,8 @@ def levels(case: Case) -> dict[str, str]:
         "group_channels": "1" if case.weight.shape[1] == 1 else "several",
         "bias": "yes" if case.bias is not None else "no",
         "passes": "+".join(case.gradients) or "forward",
+        "derivatives": case.derivative,
+        "mode": case.mode,
         "values": _values(case),
         "sums": _sums(case),
     }
@@ -129,6 +131,7 @@ def _sizes(case: Case) -> dict[str, str]:
         "work": "several images or groups, or large" if several or large else "small",
         "batch": batch,
         "images": "some" if images else "none",
+        "pixels": "one" if case.input.shape[-2:] == (1, 1) else "several",
         "in_channels": str(case.input.shape[-3]),
         "out_channels": str(case.weight.shape[0]),
         "output_height": str(case.output_shape[-2]),

@@ -33,6 +33,8 @@ def call(
     *,
     gradients: tuple[str, ...] = (),
     grad_output: dict[str, Any] | None = None,
+    mode: str = "eager",
+    derivative: str = "first",
     **params: Any,
 ) -> dict[str, Any]:
     """Return a call as a case.json has it."""
@@ -45,4 +47,6 @@ def call(
         "params": {**plain, "groups": 1, "padding_mode": "zeros", **params},
         "dtype": dtype,
         "gradients": list(gradients),
+        "mode": mode,
+        "derivative": derivative,
     }

@@ -23,6 +23,7 @@ from properties.wire import Buffer, ChannelClosed, ChannelTimeout, Header, WireE
 LOAD_LIMIT = 300.0  # seconds: importing an implementation may compile it
 HANG_FLOOR = {"cpu": 2.0}
 HANG_FLOOR_DEVICE = 10.0
+HANG_FLOOR_COMPILED = 60.0
 HANG_FACTOR = 10.0  # times the slowest call so far, which may be the first one of a process
 CONFIRM_FACTOR = 5.0
 SETTLE = 0.1
@@ -78,6 +79,11 @@ class Runner:
 
     def run(self, case: Case) -> Observation:
         """Carry out one call in the worker."""
+        if case.mode != "eager" or case.derivative == "per-sample":
+            # The first use of a mode may import, or compile, for seconds.
+            self.prepare(
+                {"request": "prepare", "mode": case.mode, "derivative": case.derivative}
+            )
         request, buffers = encode(case)
         self._number += 1
         limit = payload_limit(case)
@@ -114,6 +120,8 @@ class Runner:
         """Send a request about `case`; raise the violation if the worker does not answer it."""
         self.start()
         floor = HANG_FLOOR.get(self.implementation.device, HANG_FLOOR_DEVICE)
+        if case.mode.startswith("compile"):
+            floor = HANG_FLOOR_COMPILED
         limit = max(floor, HANG_FACTOR * self.slowest)
         try:
             return self._ask(case, request, buffers, max_payload, limit)
@@ -210,6 +218,7 @@ def encode(case: Case) -> tuple[Header, list[Buffer]]:
         "params": case.arguments,
         "gradients": case.gradients,
         "derivative": case.derivative,
+        "mode": case.mode,
     }
     return header, [storage(case, name) for name in case.tensors]
 

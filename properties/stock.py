@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from properties.domain import FACTORS
 from properties.known import Avoidance, KnownDefect
 from properties.proofs import build, call, constant, ones
+
+# With oneDNN switched off none of its defects is an excuse.
+_ONEDNN = tuple(mode for mode in FACTORS["mode"] if mode != "onednn-off")
 
 # oneDNN's forward kernels of small matrix products, where a whole row of outputs is padding: what
 # finishes a row (adding the bias, rounding to the stored dtype) runs on an address never set.
@@ -17,6 +21,7 @@ _EMPTY_ROWS: dict[str, tuple[str, ...]] = {
     "width_vs_dilation": ("narrower",),
     "stride_w": ("2 or more",),
     "several_columns": ("yes",),
+    "mode": _ONEDNN,
 }
 _UPSTREAM = "https://github.com/pytorch/pytorch/issues/195394"
 _LARGE = ("several images or groups, or large",)
@@ -32,6 +37,7 @@ _ONE_COLUMN: dict[str, tuple[str, ...]] = {
     "stride_h": ("1",),
     "stride_w": ("2 or more",),
     "dilation_w": ("1",),
+    "mode": _ONEDNN,
 }
 
 STOCK: tuple[KnownDefect, ...] = (
@@ -156,6 +162,7 @@ STOCK: tuple[KnownDefect, ...] = (
         affected=build("onednn.bfloat16", cpu="AVX512"),
         region={
             "dtype": ("bfloat16",),
+            "mode": _ONEDNN,
             "images": ("some",),
             "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
             "reads_as": ("channels_last",),
@@ -191,6 +198,67 @@ STOCK: tuple[KnownDefect, ...] = (
         case=call("int8", ones(1, 1, 1, 1), ones(1, 1, 1, 1), dilation=[2, 2]),
     ),
     KnownDefect(
+        id="vmap-empty-batch",
+        summary="torch.vmap of conv2d over an empty batch returns an axis too many",
+        upstream="",
+        affected={"torch": "2."},
+        region={"mode": ("vmap-input",), "images": ("none",)},
+        kind="shape",
+        shows_as=("error",),  # of the gradients, which then have another shape, and of padding
+        case=call("float32", ones(0, 1, 1, 1), ones(1, 1, 1, 1), mode="vmap-input"),
+    ),
+    KnownDefect(
+        id="vmap-empty-batch-of-weights",
+        summary="torch.vmap of conv2d over an empty batch of inputs and weights asks for 0 groups",
+        upstream="",
+        affected={"torch": "2."},
+        region={"mode": ("vmap-all",), "images": ("none",)},
+        kind="error",
+        case=call("float32", ones(0, 1, 1, 1), ones(1, 1, 1, 1), mode="vmap-all"),
+    ),
+    KnownDefect(
+        id="per-sample-empty-batch",
+        summary="per-sample gradients of conv2d over an empty batch ask for 0 groups",
+        upstream="",
+        affected={"torch": "2."},
+        region={"derivatives": ("per-sample",), "images": ("none",)},
+        kind="error",
+        case=call(
+            "float32",
+            ones(0, 1, 1, 1),
+            ones(1, 1, 1, 1),
+            gradients=("weight",),
+            grad_output=ones(0, 1, 1, 1),
+            derivative="per-sample",
+        ),
+    ),
+    KnownDefect(
+        id="per-sample-one-pixel",
+        summary="per-sample gradients of conv2d refuse channels_last images of one pixel where "
+        "torch does not ask oneDNN: slow_conv2d: grad_weight must be contiguous",
+        upstream="",
+        affected={"torch": "2.", "device_name": "cpu"},
+        region={
+            "derivatives": ("per-sample",),
+            "dtype": ("float64", "float16"),
+            "input_layout": ("channels_last",),
+            "pixels": ("one",),
+            "group_channels": ("several",),
+            "kernel": ("square", "1xK", "Kx1", "rectangle"),
+            "dilation": ("1",),
+        },
+        kind="error",
+        case=call(
+            "float64",
+            ones(2, 2, 1, 1, layout="channels_last"),
+            ones(1, 2, 1, 2),
+            gradients=("weight",),
+            grad_output=ones(2, 1, 1, 2),
+            padding=[0, 1],
+            derivative="per-sample",
+        ),
+    ),
+    KnownDefect(
         id="onednn-narrow-input",
         summary="wrong gradients of the weight from memory that was never written, in oneDNN's "
         "channels_last bfloat16 convolution, when a padded input is narrower than the stride of "
@@ -199,6 +267,7 @@ STOCK: tuple[KnownDefect, ...] = (
         affected=build("onednn.bfloat16", cpu="AVX512"),
         region={
             "dtype": ("bfloat16",),
+            "mode": _ONEDNN,
             "images": ("some",),
             "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
             "reads_as": ("channels_last",),

@@ -21,6 +21,7 @@ from properties.case import Case
 from properties.domain import FACTORS, Domain, OutOfDomain, active
 from properties.drafts import SCALES, VALUES, Draft, Geometry, Pair
 from properties.dtypes import INTEGER
+from properties.feasibility import left_by_mode
 from properties.known import avoiding
 
 # Multiply-accumulates that sizes are chosen for. Where a padding mode dictates a larger input
@@ -42,6 +43,7 @@ FITS = tuple(product(("free", "free", "free", "equal", "larger"), (0, 1, 2, 3)))
 PLAIN = {"stride": 3, "dilation": 3, "groups": 2, "padding_mode": 2, "dtype": 4}
 TWICE = ("float64", "float16", "bfloat16")  # offered twice, where float32 is five times
 DIGITS = tuple(range(97))  # of a seed
+COSTLY = ("compile", "compile-inductor")
 
 Draw = st.DrawFn
 
@@ -75,9 +77,11 @@ def cases(
     `OutOfDomain` where the domain lacks them. Shrinks towards a 1x1 kernel on one pixel with
     small integers.
     """
-    domain = active().within(**only)
+    domain = active().within(**{"mode": ("eager",), **only})
     for factor, needed in derived.items():
         active().within(**{factor: (needed,)})
+
+    mode, domain = _mode(draw, domain)
 
     def level(factor: str, but: Sequence[str] = ()) -> str:
         options = tuple(option for option in domain.options(factor) if option not in but)
@@ -114,7 +118,20 @@ def cases(
         seed=draw(seeds()),
         scale=scale,
     )
-    return avoiding(draft.assemble)
+    return avoiding(lambda avoid: draft.assemble(avoid).in_mode(mode))
+
+
+def _mode(draw: Draw, domain: Domain) -> tuple[str, Domain]:
+    """Return the mode and the domain that it leaves; those that cost much are drawn seldom."""
+    ways = left_by_mode(domain)
+    if not ways:
+        raise OutOfDomain("no mode goes with the other declared levels")
+    modes = tuple(ways)
+    if len(modes) == 1:
+        return modes[0], ways[modes[0]]
+    often = tuple(mode for mode in modes if mode not in COSTLY)
+    mode = draw(_among(often * 3 + tuple(mode for mode in modes if mode in COSTLY)))
+    return mode, ways[mode]
 
 
 @st.composite

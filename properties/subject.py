@@ -103,7 +103,7 @@ class Subject:
         Where a result may overflow the ball holds everything.
         """
         case = observation.case
-        arithmetic = self.implementation.arithmetic(case.dtype, name)
+        arithmetic = self.implementation.arithmetic(case.dtype, name, case.mode)
         found = enclose(case, name, direct(arithmetic))
         rad = found.rad
         if isinstance(arithmetic, Arithmetic) and arithmetic.rounds_output:
@@ -138,7 +138,7 @@ class Subject:
 
         Judges each call of the trial by itself; one that violates its own bound raises.
         """
-        row = self.implementation.arithmetic(case.dtype)
+        row = self.implementation.arithmetic(case.dtype, mode=case.mode)
         if row == direct(row):
             return False
         before = self.search.fast
@@ -147,7 +147,7 @@ class Subject:
         return self.search.fast > before
 
     def _judge(self, case: Case, name: str, observed: Exact) -> None:
-        row = self.implementation.arithmetic(case.dtype, name)
+        row = self.implementation.arithmetic(case.dtype, name, case.mode)
         verdict = judge(observed, enclose(case, name, direct(row)))
         if verdict.ok:
             self.search.note(verdict.used, f"{case.dtype} {name}")
@@ -179,7 +179,7 @@ class Subject:
         """Return the looser rows that the result would have passed by, as a fact to print."""
         passing = [
             label
-            for label, row in self.implementation.rows.looser(case.dtype, name)
+            for label, row in self.implementation.rows.looser(case.dtype, name, case.mode)
             if judge(observed, enclose(case, name, row)).ok
         ]
         if not passing:

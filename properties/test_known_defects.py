@@ -15,7 +15,8 @@ def test_known_defects_are_as_recorded(conv2d: Subject) -> None:
     """
     for defect in conv2d.defects:
         case = Case.from_json(defect.case)
-        if case.dtype not in conv2d.domain.options("dtype"):
+        chosen = {"dtype": case.dtype, "mode": case.mode, "derivatives": case.derivative}
+        if any(level not in conv2d.domain.options(name) for name, level in chosen.items()):
             continue
         conv2d.runner.fresh()
         conv2d.search.cases += 1

@@ -59,6 +59,8 @@ def _serve(config: Header, executor: Any) -> bool:
         gc.freeze()  # a full collection over all of torch would take longer than many calls
     elif kind == "run":
         reply, data = executor.run(request, buffers)
+    elif kind == "prepare":
+        reply = executor.prepare(request)
     elif kind == "train":
         from properties.training import train
 

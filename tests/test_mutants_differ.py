@@ -14,6 +14,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from properties.execution import Executor
+from properties.feasibility import OF_LAYERS
 from properties.values import Recipe
 from reference import Conv2dParams
 from tests import mutants
@@ -26,9 +28,12 @@ by_name = pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.n
 
 @pytest.fixture(autouse=True)
 def _unwritten_memory_is_nan() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in a worker
     torch.use_deterministic_algorithms(True)
     yield
     torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
 
 
 @by_name
@@ -95,7 +100,7 @@ def compare(target: Callable[..., Any], call: Call) -> list[str]:
         # Later calls find their values at the addresses of the first, as in training.
         for name, value in fresh.items():
             tensors.setdefault(name, value.clone()).detach().copy_(value)
-        right = results(F.conv2d, call, fresh)
+        right = results(F.conv2d, call, fresh, plain=True)
         wrong = results(target, call, {name: t.detach() for name, t in tensors.items()})
         found += [name for name, value in right.items() if not _same(value, wrong[name])]
         found += [f"{name} was written" for name in fresh if not _same(fresh[name], tensors[name])]
@@ -136,9 +141,14 @@ def layer_of(cls: Any, call: Call, tensors: dict[str, torch.Tensor]) -> Any:
 
 
 def results(
-    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor]
+    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor], plain: bool = False
 ) -> dict[str, torch.Tensor]:
-    """Return the output and the gradients of one call of a function or a layer."""
+    """Return the output and the gradients of one call of a function or a layer.
+
+    A `plain` call is not made in the mode that is asked for.
+    """
+    if call.asked != "eager" or call.derivative == "per-sample":
+        return executed(target, call, tensors, "eager" if plain else call.asked)
     for name in call.gradients:
         tensors[name].requires_grad_()
     if call.derivative != "first":
@@ -156,6 +166,20 @@ def results(
         gradients = torch.autograd.grad(output, leaves, tensors["grad_output"])
         found |= {f"gradient of {n}": g for n, g in zip(call.gradients, gradients, strict=True)}
     return found
+
+
+def executed(
+    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor], mode: str
+) -> dict[str, torch.Tensor]:
+    """Return what the worker returns of a call in this mode."""
+    executor = Executor("cpu")
+    of_layers = mode in OF_LAYERS and not isinstance(target, type)
+    executor.target = torch.nn.Conv2d if of_layers else target
+    executor.is_module = isinstance(executor.target, type)
+    params = {"stride": call.stride, "padding": call.padding, "dilation": call.dilation}
+    params |= {"groups": call.groups, "padding_mode": call.mode}
+    request: dict[str, Any] = {"mode": mode, "derivative": call.derivative, "params": params}
+    return executor.call({**request, "gradients": call.gradients}, dict(tensors))
 
 
 def derivatives(

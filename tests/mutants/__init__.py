@@ -6,7 +6,7 @@ that their targets name.
 
 from __future__ import annotations
 
-from tests.mutants import list_behaviour, list_geometry, list_gradients, list_grouping
+from tests.mutants import list_asked, list_behaviour, list_geometry, list_gradients, list_grouping
 from tests.mutants.catalogue import PROPERTIES, Call, Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -18,6 +18,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *list_behaviour.MEMORY,
     *list_behaviour.STATE,
     *list_behaviour.MODULES,
+    *list_asked.ASKED_OTHERWISE,
 )
 
 __all__ = ["MUTANTS", "PROPERTIES", "Call", "Mutant"]

@@ -29,6 +29,8 @@ TANGENT = "test_forward_mode_is_the_derivative"
 SECOND = "test_second_order_gradients_lie_in_their_enclosures"
 FLIPPED = "test_flipped_kernel_is_true_convolution"
 MODES = "test_padding_modes_pad_as_defined"
+ASKED = "test_modes_agree"
+PER_SAMPLE = "test_per_sample_gradients_lie_in_their_enclosures"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
@@ -63,6 +65,8 @@ PROPERTIES = (
     SECOND,
     FLIPPED,
     MODES,
+    ASKED,
+    PER_SAMPLE,
     TRAINING,
     *ENDINGS,
 )
@@ -74,7 +78,8 @@ class Call:
 
     `layouts` names the operands that are channels_last; `calls` is how often it is made, each
     time with other values unless `repeat`; `gradients` names those asked for; `mode` is the
-    padding mode (modules only); `derivative` is as in a `Case`, along directions of ones.
+    padding mode (modules only); `derivative` is as in a `Case`, along directions of ones; `asked`
+    is the mode of the case.
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)
@@ -93,6 +98,7 @@ class Call:
     repeat: bool = False
     mode: str = "zeros"
     derivative: str = "first"
+    asked: str = "eager"
 
 
 @dataclass(frozen=True)
