@@ -77,9 +77,9 @@ class Case:
             raise ValueError(
                 f"`direction_...` of {along} do not go with a {self.derivative} derivative"
             )
-        asked = {
-            "forward-mode": [], "second": operands, "per-sample": operands[1:]
-        }.get(self.derivative, list(self.gradients))
+        asked = {"forward-mode": [], "second": operands, "per-sample": operands[1:]}.get(
+            self.derivative, list(self.gradients)
+        )
         if list(self.gradients) != asked:
             raise ValueError(
                 f"`gradients`={self.gradients} do not go with `derivative`={self.derivative!r}"
@@ -87,25 +87,17 @@ class Case:
 
     def _require_mode(self) -> None:
         if self.mode not in FACTORS["mode"]:
-            known = ", ".join(FACTORS["mode"])
-            raise ValueError(f"`mode`={self.mode!r} is not one of {known}")
+            raise ValueError(f"`mode`={self.mode!r} is not one of {', '.join(FACTORS['mode'])}")
         if self.mode == "eager" and self.derivative == "first":
             return  # most calls
-        why = feasible(
-            {
-                "mode": self.mode,
-                "derivatives": self.derivative,
-                "dtype": self.dtype,
-                "passes": "+".join(self.gradients) or "forward",
-                "batch": str(self.input.shape[0]) if len(self.input.shape) == 4 else "unbatched",
-                "groups": "1" if self.params.groups == 1 else "several",
-                "padding_mode": self.params.padding_mode,
-            }
-        )
-        if why:
+        chosen = {"mode": self.mode, "derivatives": self.derivative, "dtype": self.dtype}
+        chosen["passes"] = "+".join(self.gradients) or "forward"
+        chosen["batch"] = "1" if len(self.input.shape) == 4 else "unbatched"
+        chosen["groups"] = "1" if self.params.groups == 1 else "several"
+        chosen["padding_mode"] = self.params.padding_mode
+        if why := feasible(chosen):
             raise ValueError(f"`mode`={self.mode!r}, `derivative`={self.derivative!r}: {why}")
-        upstream = self.grad_output
-        if self.mode == "sum-backward" and upstream and (upstream.expand(DTYPES[self.dtype]) != 1).any():
+        if self.mode == "sum-backward" and (self.arrays["grad_output"] != 1).any():
             raise ValueError("`grad_output` of a sum is all ones")
 
     @cached_property

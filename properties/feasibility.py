@@ -38,9 +38,9 @@ class Rule:
 
     def forbids(self, chosen: Mapping[str, str]) -> bool:
         """Tell whether these levels break the rule; a factor that is not named breaks none."""
-        if chosen.get(self.factor) not in self.levels:
+        if chosen.get(self.factor) not in self.levels or self.other not in chosen:
             return False
-        return chosen.get(self.other, self.only[0]) not in self.only
+        return chosen[self.other] not in self.only
 
 
 RULES = (

@@ -19,6 +19,7 @@ from properties.case import Case, Tensor
 from properties.expect import expected, varying
 from properties.implementation import Implementation
 from properties.recovery_training import Training
+from properties.script_modes import SNIPPETS
 from properties.tensors import written
 from properties.values import Recipe
 from properties.violations import Violation
@@ -50,16 +51,28 @@ def script(violation: Violation, implementation: Implementation) -> str:
         target=repr(implementation.target),
         device=repr(implementation.device),
         dtype=repr(case.dtype),
-        arguments=repr(case.arguments),
+        arguments=repr(_arguments(case)),
         tensors=_literal(tensors),
         gradients=repr(case.gradients),
         derivative=repr(case.derivative),
+        mode=repr(case.mode),
+        mode_code=f"{SNIPPETS[case.mode]}\n\n" if SNIPPETS[case.mode] else "",
         varying=repr(varying(case, implementation.device)),
         expected=_literal(_expected(case, implementation) if training is None else {}),
         power=repr(check.get("power", 0)),
         training=_literal(training),
         time_limit=repr(TIME_LIMIT),
     )
+
+
+def _arguments(case: Case) -> dict[str, Any]:
+    """Return the parameters as the case's mode writes them: pairs, or one number for both."""
+    if case.mode != "int-arguments":
+        return case.arguments
+    return {
+        name: value[0] if isinstance(value, tuple) and value[0] == value[1] else value
+        for name, value in case.arguments.items()
+    }
 
 
 def _training(violation: Violation, tensors: dict[str, Any]) -> dict[str, Any]:

@@ -81,9 +81,7 @@ class Runner:
         """Carry out one call in the worker."""
         if case.mode != "eager" or case.derivative == "per-sample":
             # The first use of a mode may import, or compile, for seconds.
-            self.prepare(
-                {"request": "prepare", "mode": case.mode, "derivative": case.derivative}
-            )
+            self.prepare({"request": "prepare", "mode": case.mode, "derivative": case.derivative})
         request, buffers = encode(case)
         self._number += 1
         limit = payload_limit(case)

@@ -24,7 +24,7 @@ def test_modes_agree(conv2d: Subject, case: Case) -> None:
 @given(
     case=cases(
         passes=("weight", "weight+bias"),
-        batch=("1", "2", "4", "5", "0"),
+        batch=("1", "2", "4", "5", "15", "16", "17", "0"),
         dtype=REAL,
         derived={"derivatives": "per-sample"},
     )

@@ -19,7 +19,10 @@ FORBIDDEN = {
 }
 WITH_TORCH = tuple(
     f"properties.{name}"
-    for name in ("derivatives", "execution", "facts", "operands", "outputs", "training", "worker")
+    for name in (
+        *("derivatives", "execution", "facts", "layers", "modes", "operands", "outputs"),
+        *("training", "worker"),
+    )
 )
 MAX_LINES = 250
 
