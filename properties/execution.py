@@ -82,30 +82,35 @@ class Executor:
 
     def build(self, request: Header, tensors: Named) -> Callable[[torch.Tensor], Any]:
         """Return the operation as a function of its input; weight and bias are bound."""
+        plan, mode = self.blueprint(request, tensors), request.get("mode", "eager")
+        if not self.is_module:
+            return plan.function()
+        layer = layers.build(plan, mode)
+        if mode != "functional_call":
+            # The parameter is a new leaf, often over the same memory: gradients are asked of it.
+            tensors["weight"], tensors["bias"] = layer.weight, layer.bias
+        return layer  # type: ignore[no-any-return]
+
+    def blueprint(self, request: Header, tensors: Named) -> Blueprint:
+        """Return the implementation and all that it is called or built with but the input."""
         p, mode = request["params"], request.get("mode", "eager")
         stride, dilation, groups = tuple(p["stride"]), tuple(p["dilation"]), p["groups"]
         padding = p["padding"] if isinstance(p["padding"], str) else tuple(p["padding"])
         kernel = tuple(tensors["weight"].shape[2:])
         if mode == "int-arguments":
             stride, padding, dilation, kernel = map(shortest, (stride, padding, dilation, kernel))
-        weight, bias = tensors["weight"], tensors.get("bias")
-        if not self.is_module:
-            return lambda x: self.target(x, weight, bias, stride, padding, dilation, groups)
+        weight = tensors["weight"]
         arguments = {
             "stride": stride,
             "padding": padding,
             "dilation": dilation,
             "groups": groups,
-            "bias": bias is not None,
+            "bias": tensors.get("bias") is not None,
             "padding_mode": p["padding_mode"],
             "device": self.device,
         }
         sizes = (weight.shape[1] * groups, weight.shape[0], kernel)
-        layer = layers.build(Blueprint(self.target, sizes, arguments, tensors), mode)
-        if mode != "functional_call":
-            # The parameter is a new leaf, often over the same memory: gradients are asked of it.
-            tensors["weight"], tensors["bias"] = layer.weight, layer.bias
-        return layer  # type: ignore[no-any-return]
+        return Blueprint(self.target, sizes, arguments, tensors)
 
     def prepare(self, request: Header) -> Header:
         """Have torch import and compile what a mode needs, on a tiny convolution of its own."""

@@ -20,7 +20,7 @@ PARAMETERS = ("weight", "bias")
 
 @dataclass(frozen=True)
 class Blueprint:
-    """An nn.Module class and what it is built with; `tensors` hold input, weight and bias."""
+    """A function or an nn.Module class and its arguments; `tensors` hold input, weight and bias."""
 
     target: Any
     sizes: tuple[Any, ...]  # in_channels, out_channels, kernel_size
@@ -32,6 +32,12 @@ class Blueprint:
         """The weight, and the bias if there is one."""
         named = {name: self.tensors.get(name) for name in PARAMETERS}
         return {name: tensor for name, tensor in named.items() if tensor is not None}
+
+    def function(self) -> Callable[[torch.Tensor], Any]:
+        """Return the target, which is a function, as one of its input."""
+        weight, bias = self.tensors["weight"], self.tensors.get("bias")
+        rest = [self.arguments[name] for name in ("stride", "padding", "dilation", "groups")]
+        return lambda x: self.target(x, weight, bias, *rest)
 
     def fresh(self, dtype: torch.dtype | None = None) -> Any:
         """Return a layer with the parameters that its class draws."""
@@ -50,10 +56,11 @@ class Blueprint:
         self.warm(layer)
         return layer
 
-    def warm(self, layer: Any) -> None:
+    def warm(self, layer: Any, dtype: torch.dtype | None = None) -> None:
         """Call a layer once, so that whatever it keeps is there."""
         with torch.no_grad():
-            layer(self.tensors["input"].detach())
+            image = self.tensors["input"].detach()
+            layer(image if dtype is None else image.to(dtype))
 
 
 def fill(layer: Any, parameters: Named) -> Any:
@@ -90,9 +97,7 @@ def _to_dtype(plan: Blueprint) -> Any:
     wide = torch.complex128 if dtype.is_complex else torch.float64
     values = {name: tensor.detach().to(wide) for name, tensor in plan.parameters.items()}
     layer = fill(plan.fresh(wide), values)
-    plan_wide = {"input": plan.tensors["input"].detach().to(wide)}
-    with torch.no_grad():
-        layer(plan_wide["input"])
+    plan.warm(layer, wide)
     return layer.to(dtype)
 
 
@@ -103,7 +108,8 @@ def _to_memory_format(plan: Blueprint) -> Any:
 
 def _lazy(plan: Blueprint) -> Any:
     dtype = plan.tensors["weight"].dtype
-    layer = torch.nn.LazyConv2d(*plan.sizes[1:], **plan.arguments, dtype=dtype)
+    arguments: dict[str, Any] = {**plan.arguments, "dtype": dtype}
+    layer = torch.nn.LazyConv2d(*plan.sizes[1:], **arguments)
     plan.warm(layer)
     if layer.in_channels != plan.sizes[0]:
         raise AssertionError(f"inferred in_channels={layer.in_channels}, not {plan.sizes[0]}")

@@ -27,12 +27,17 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
     kind "repeat"  the same bits every time
     kind "scale"   2^power times the input and bias give 2^power times the output
     kind "train"   every step of gradient descent in its enclosure
+    kind "initial" freshly built layers as documented
     """
     kind = check["kind"]
     if kind == "train":
         from properties.recovery import recheck_training
 
         recheck_training(subject, case, check)
+    elif kind == "initial":
+        from properties.initial import recheck_initial
+
+        recheck_initial(subject, case, check)
     elif kind == "scale":
         _recheck_scaling(subject, case, int(check["power"]))
     elif kind == "repeat":

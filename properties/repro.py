@@ -17,13 +17,14 @@ import numpy.typing as npt
 
 from properties.case import Case, Tensor
 from properties.expect import expected, varying
+from properties.fan import attributes, bound
 from properties.implementation import Implementation
 from properties.recovery_training import Training
 from properties.script_modes import SNIPPETS
 from properties.tensors import written
 from properties.values import Recipe
 from properties.violations import Violation
-from reference import Enclosure
+from reference import Arithmetic, Enclosure
 
 WRITTEN_OUT = 4096  # elements; larger tensors are hashed into being, larger outputs sampled
 SAMPLES = 64
@@ -46,6 +47,7 @@ def script(violation: Violation, implementation: Implementation) -> str:
     case, check = violation.case, violation.check
     tensors = {name: _written(case, name, tensor) for name, tensor in case.tensors.items()}
     training = _training(violation, tensors) if check["kind"] == "train" else None
+    plain = check["kind"] not in ("train", "initial")
     return SCRIPT.substitute(
         title=_docstring(violation),
         target=repr(implementation.target),
@@ -58,11 +60,25 @@ def script(violation: Violation, implementation: Implementation) -> str:
         mode=repr(case.mode),
         mode_code=f"{SNIPPETS[case.mode]}\n\n" if SNIPPETS[case.mode] else "",
         varying=repr(varying(case, implementation.device)),
-        expected=_literal(_expected(case, implementation) if training is None else {}),
+        expected=_literal(_expected(case, implementation) if plain else {}),
         power=repr(check.get("power", 0)),
         training=_literal(training),
+        initial=_literal(_initial(violation, implementation)),
         time_limit=repr(TIME_LIMIT),
     )
+
+
+def _initial(violation: Violation, implementation: Implementation) -> dict[str, Any] | None:
+    """Return what freshly built layers are required to be; None for a check of another kind."""
+    case, check = violation.case, violation.check
+    row = implementation.arithmetic(case.dtype)
+    if check["kind"] != "initial" or not isinstance(row, Arithmetic):
+        return None
+    return {
+        "seed": check["seed"],
+        "bound": bound(case, row.output.u).hex(),
+        "attributes": attributes(case),
+    }
 
 
 def _arguments(case: Case) -> dict[str, Any]:

@@ -58,7 +58,7 @@ LOOSER: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """What is declared beyond the strict rows, by dtype and result; in some modes something else."""
+    """What is declared beyond the strict rows, by dtype and result; other rows in some modes."""
 
     declared: Mapping[tuple[str, str], Arithmetic] = dataclasses.field(default_factory=dict)
     modes: Mapping[str, Rows] = dataclasses.field(default_factory=dict)

@@ -1,8 +1,8 @@
 """How a standalone script makes its call in a mode: the functions that it defines anew.
 
-The script's own `around`, `forward`, `handed_over`, `layer_of`, `make` and `gradients` are the plain
-call (see script.py.template); the source here takes the place of one or two of them. What the
-worker does in the same mode is in `properties.modes` and `properties.layers`.
+The script's own `around`, `forward`, `handed_over`, `learning`, `layer_of`, `make` and `gradients`
+are the plain call (see script.py.template); the source here takes the place of some of them. What
+the worker does in the same mode is in `properties.modes` and `properties.layers`.
 """
 
 from __future__ import annotations

@@ -30,6 +30,6 @@ def test_modes_agree(conv2d: Subject, case: Case) -> None:
     )
 )
 def test_per_sample_gradients_lie_in_their_enclosures(conv2d: Subject, case: Case) -> None:
-    """vmap(grad(L)) over images gives, for each n, dL_n/dw and dL_n/db of L_n = sum(g[n] * y[n])."""
+    """vmap(grad(L)) over images: for each n, dL_n/dw and dL_n/db of L_n = sum(g[n] * y[n])."""
     whole = ("weight", "bias") if case.bias is not None else ("weight",)
     conv2d.check(case.replace(gradients=whole, derivative="per-sample"))

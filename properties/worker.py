@@ -61,6 +61,10 @@ def _serve(config: Header, executor: Any) -> bool:
         reply, data = executor.run(request, buffers)
     elif kind == "prepare":
         reply = executor.prepare(request)
+    elif kind == "initial":
+        from properties.fresh import initial
+
+        reply, data = initial(executor, request)
     elif kind == "train":
         from properties.training import train
 

@@ -15,15 +15,15 @@ ENTERED: list[None] = []  # also by calls that are not finished: recomputation s
 def forget() -> None:
     """Forget the calls so far."""
     for calls in (FORWARD, BACKWARD, ENTERED):
-        calls.clear()  # type: ignore[attr-defined]
+        calls.clear()
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _enter() -> None:
     ENTERED.append(None)
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _note(x: Any, weight: Any, y: Any, **more: Any) -> None:
     batched = torch._C._functorch.is_batchedtensor
     FORWARD.append(
@@ -75,7 +75,7 @@ class Conv2d(torch.nn.Conv2d):
         self.history.append("loaded")
 
     def __setstate__(self, state: Any) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self.history.append("restored")
 
     def forward(self, x: Any) -> Any:

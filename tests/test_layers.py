@@ -20,7 +20,7 @@ FORBIDDEN = {
 WITH_TORCH = tuple(
     f"properties.{name}"
     for name in (
-        *("derivatives", "execution", "facts", "layers", "modes", "operands", "outputs"),
+        *("derivatives", "execution", "facts", "fresh", "layers", "modes", "operands", "outputs"),
         *("training", "worker"),
     )
 )

@@ -173,12 +173,20 @@ def executed(
 ) -> dict[str, torch.Tensor]:
     """Return what the worker returns of a call in this mode."""
     executor = Executor("cpu")
-    of_layers = mode in OF_LAYERS and not isinstance(target, type)
+    of_layers = (mode in OF_LAYERS or call.asked == "initial") and not isinstance(target, type)
     executor.target = torch.nn.Conv2d if of_layers else target
     executor.is_module = isinstance(executor.target, type)
-    params = {"stride": call.stride, "padding": call.padding, "dilation": call.dilation}
+    params: dict[str, Any] = {
+        "stride": call.stride,
+        "padding": call.padding,
+        "dilation": call.dilation,
+    }
     params |= {"groups": call.groups, "padding_mode": call.mode}
     request: dict[str, Any] = {"mode": mode, "derivative": call.derivative, "params": params}
+    if call.asked == "initial":
+        torch.manual_seed(1)
+        layer = executor.blueprint(request, tensors).fresh()
+        return {"output": torch.cat([part.detach().flatten() for part in layer.parameters()])}
     return executor.call({**request, "gradients": call.gradients}, dict(tensors))
 
 

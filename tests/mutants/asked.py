@@ -5,6 +5,7 @@ Written with operations that torch itself carries out in every mode.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -97,7 +98,8 @@ class _Keeps(_Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         ctx.passes += 1
-        return grad * ctx.passes
+        scaled: Tensor = grad * ctx.passes
+        return scaled
 
 
 @conv2d_like
@@ -140,14 +142,15 @@ def per_sample_gradient_averaged(a: Args) -> Tensor:
 class PacksOnce(nn.Conv2d):
     """Packs its weight in the first call, and again only for another Parameter."""
 
-    packed: tuple[nn.Parameter, Tensor] | None = None
+    packed: tuple[Tensor, Tensor] | None = None
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if torch.is_grad_enabled() and weight.requires_grad:
-            return super()._conv_forward(input, weight, bias)
-        if self.packed is None or self.packed[0] is not self.weight:
-            self.packed = (self.weight, weight.detach().clone())
-        return super()._conv_forward(input, self.packed[1], bias)
+        if not (torch.is_grad_enabled() and weight.requires_grad):
+            if self.packed is None or self.packed[0] is not self.weight:
+                self.packed = (self.weight, weight.detach().clone())
+            weight = self.packed[1]
+        y: Tensor = super()._conv_forward(input, weight, bias)
+        return y
 
 
 class BoundToTheOriginal(nn.Conv2d):
@@ -155,10 +158,11 @@ class BoundToTheOriginal(nn.Conv2d):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.weight_of = lambda: self.weight
+        self.weight_of: Callable[[], Tensor] = lambda: self.weight
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return super()._conv_forward(input, self.weight_of(), bias)
+        y: Tensor = super()._conv_forward(input, self.weight_of(), bias)
+        return y
 
 
 class NumbersAreHeights(nn.Conv2d):
@@ -200,4 +204,5 @@ class OwnParametersOnly(nn.Conv2d):
             self.own_weight = [value]
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return super()._conv_forward(input, self.own_weight[0], bias)
+        y: Tensor = super()._conv_forward(input, self.own_weight[0], bias)
+        return y

@@ -31,6 +31,7 @@ FLIPPED = "test_flipped_kernel_is_true_convolution"
 MODES = "test_padding_modes_pad_as_defined"
 ASKED = "test_modes_agree"
 PER_SAMPLE = "test_per_sample_gradients_lie_in_their_enclosures"
+INITIAL = "test_initial_parameters_are_bounded"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
@@ -67,6 +68,7 @@ PROPERTIES = (
     MODES,
     ASKED,
     PER_SAMPLE,
+    INITIAL,
     TRAINING,
     *ENDINGS,
 )
@@ -79,7 +81,7 @@ class Call:
     `layouts` names the operands that are channels_last; `calls` is how often it is made, each
     time with other values unless `repeat`; `gradients` names those asked for; `mode` is the
     padding mode (modules only); `derivative` is as in a `Case`, along directions of ones; `asked`
-    is the mode of the case.
+    is the mode of the case, or "initial": then the parameters of a fresh layer are the result.
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)

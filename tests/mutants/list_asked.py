@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue import ASKED, GRADIENTS, PER_SAMPLE, Call, Mutant
+from tests.mutants.catalogue import ASKED, GRADIENTS, INITIAL, PER_SAMPLE, Call, Mutant
 
 ASKED_OTHERWISE = (
     Mutant(
@@ -89,5 +89,23 @@ ASKED_OTHERWISE = (
         "functional_call is ignored",
         (ASKED,),
         Call(asked="functional_call"),
+    ),
+    Mutant(
+        "fresh:StartsTooWide",
+        "the weight is drawn from twice the range",
+        (INITIAL,),
+        Call(asked="initial"),
+    ),
+    Mutant(
+        "fresh:StartsTheSame",
+        "no seed reaches the parameters",
+        (INITIAL,),
+        Call(asked="initial"),
+    ),
+    Mutant(
+        "fresh:ForgetsBias",
+        "the bias starts as zeros",
+        (INITIAL,),
+        Call(bias=True, asked="initial"),
     ),
 )
