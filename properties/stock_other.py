@@ -36,7 +36,7 @@ OTHER: tuple[KnownDefect, ...] = (
     ),
     KnownDefect(
         id="per-sample-empty-batch",
-        summary="per-sample gradients of conv2d over an empty batch ask for 0 groups",
+        summary="per-sample gradients of conv2d over an empty batch raise, by the same rule",
         upstream="",
         affected={"torch": "2."},
         region={"derivatives": ("per-sample",), "images": ("none",)},
