@@ -114,7 +114,15 @@ def builtin(device: str, facts: Mapping[str, Any]) -> Rows:
         rows["float16", "input"] = {"truncates": True, "stores": "taps"}
     declared = {key: _changed(STRICT[key[0]], fields) for key, fields in rows.items()}
     on = {name: False for name, value in facts.items() if name.startswith("onednn.") and value}
-    return Rows(declared, {"onednn-off": builtin(device, {**facts, **on})} if on else {})
+    modes = {"onednn-off": builtin(device, {**facts, **on})} if on else {}
+    # The batching rule of a bias is an addition of its own, to sums that are rounded already.
+    apart = {
+        (dtype, "output"): _changed(
+            declared.get((dtype, "output"), STRICT[dtype]), {"stores": "bias"}
+        )
+        for dtype in HALF
+    }
+    return Rows(declared, {**modes, "vmap-weight": Rows({**declared, **apart})})
 
 
 def load(path: Path) -> Rows:

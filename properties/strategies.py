@@ -130,7 +130,7 @@ def _mode(draw: Draw, domain: Domain) -> tuple[str, Domain]:
     if len(modes) == 1:
         return modes[0], ways[modes[0]]
     often = tuple(mode for mode in modes if mode not in COSTLY)
-    mode = draw(_among(often * 3 + tuple(mode for mode in modes if mode in COSTLY)))
+    mode = draw(_among(often * 2 + tuple(mode for mode in modes if mode in COSTLY)))
     return mode, ways[mode]
 
 

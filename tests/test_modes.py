@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from properties.runner import encode
 from properties.script_modes import SNIPPETS
 from properties.strategies import cases
 from properties.values import Recipe
+from reference import Arithmetic
 from tests import mode_targets
 from tests.killing import Recycling, subject_of
 from tests.mutants import MUTANTS
@@ -290,3 +292,13 @@ def test_without_onednn_its_rows_are_judged_by() -> None:
             assert rows.of(dtype, name, "onednn-off") == plain.of(dtype, name)
     assert rows.of("float32", "output") != rows.of("float32", "output", "onednn-off")
     assert rows.of("float32", "output") == rows.of("float32", "output", "threads")
+
+
+def test_a_bias_under_vmap_is_added_to_rounded_sums() -> None:
+    """In half precision the row of the mode vmap-weight stores once more, for the output alone."""
+    rows = builtin("cpu", {"onednn.enabled": True, "onednn.bfloat16": True})
+    for dtype in ("bfloat16", "float16"):
+        row, apart = rows.of(dtype, "output"), rows.of(dtype, "output", "vmap-weight")
+        assert isinstance(row, Arithmetic)
+        assert apart == replace(row, stores="bias")
+        assert rows.of(dtype, "weight", "vmap-weight") == rows.of(dtype, "weight")
