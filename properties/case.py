@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from properties.domain import FACTORS
 from properties.dtypes import DTYPES, Exact
+from properties.feasibility import feasible
 from properties.tensors import Explicit, Tensor
+from properties.values import Recipe
 from reference import Conv2dParams
 
 GRADIENTS = ("input", "weight", "bias")
 DIRECTIONS = tuple(f"direction_{name}" for name in GRADIENTS)
 OPERANDS = (*GRADIENTS, "grad_output", *DIRECTIONS)
-DERIVATIVES = ("first", "forward-mode", "second")
+DERIVATIVES = FACTORS["derivatives"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Case:
     grad_output  of the output's shape; present exactly when `gradients` names something
     gradients    a subset of ("input", "weight", "bias"), in this order
     derivative   "first": those gradients; "forward-mode": the derivative along the directions of
-                 all operands; "second": all gradients, and those of sum(direction * gradient)
+                 all operands; "second": all gradients, and those of sum(direction * gradient);
+                 "per-sample": those of each image by itself, of the weight and the bias
+    mode         another way of making the same call; what is owed stays the same
     """
 
     input: Tensor
@@ -45,6 +50,7 @@ class Case:
     direction_input: Tensor | None = None
     direction_weight: Tensor | None = None
     direction_bias: Tensor | None = None
+    mode: str = "eager"
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -59,6 +65,7 @@ class Case:
         if self.gradients and DTYPES[self.dtype].kind == "integer":
             raise ValueError(f"`gradients` of {self.dtype} do not exist")
         self._require_directions()
+        self._require_mode()
 
     def _require_directions(self) -> None:
         operands = [name for name in GRADIENTS if getattr(self, name) is not None]
@@ -66,15 +73,32 @@ class Case:
         if self.derivative not in DERIVATIVES:
             known = ", ".join(DERIVATIVES)
             raise ValueError(f"`derivative`={self.derivative!r} is not one of {known}")
-        if along != ([] if self.derivative == "first" else operands):
+        if along != (operands if self.derivative in ("forward-mode", "second") else []):
             raise ValueError(
                 f"`direction_...` of {along} do not go with a {self.derivative} derivative"
             )
-        asked = {"forward-mode": [], "second": operands}.get(self.derivative, list(self.gradients))
+        asked = {"forward-mode": [], "second": operands, "per-sample": operands[1:]}.get(
+            self.derivative, list(self.gradients)
+        )
         if list(self.gradients) != asked:
             raise ValueError(
                 f"`gradients`={self.gradients} do not go with `derivative`={self.derivative!r}"
             )
+
+    def _require_mode(self) -> None:
+        if self.mode not in FACTORS["mode"]:
+            raise ValueError(f"`mode`={self.mode!r} is not one of {', '.join(FACTORS['mode'])}")
+        if self.mode == "eager" and self.derivative == "first":
+            return  # most calls
+        chosen = {"mode": self.mode, "derivatives": self.derivative, "dtype": self.dtype}
+        chosen["passes"] = "+".join(self.gradients) or "forward"
+        chosen["batch"] = "1" if len(self.input.shape) == 4 else "unbatched"
+        chosen["groups"] = "1" if self.params.groups == 1 else "several"
+        chosen["padding_mode"] = self.params.padding_mode
+        if why := feasible(chosen):
+            raise ValueError(f"`mode`={self.mode!r}, `derivative`={self.derivative!r}: {why}")
+        if self.mode == "sum-backward" and (self.arrays["grad_output"] != 1).any():
+            raise ValueError("`grad_output` of a sum is all ones")
 
     @cached_property
     def output_shape(self) -> tuple[int, ...]:
@@ -143,7 +167,15 @@ class Case:
     def forward(self) -> Case:
         """Return the same call without derivatives."""
         plain: dict[str, Any] = {f"direction_{name}": None for name in GRADIENTS}
+        plain["mode"] = "eager" if feasible({"mode": self.mode, "passes": "forward"}) else self.mode
         return self.replace(gradients=(), grad_output=None, derivative="first", **plain)
+
+    def in_mode(self, mode: str) -> Case:
+        """Return the same call made in another way; a sum's grad_output is all ones."""
+        changes: dict[str, Any] = {"mode": mode}
+        if mode == "sum-backward" and self.grad_output is not None:
+            changes["grad_output"] = Tensor(self.grad_output.shape, Recipe("ones"))
+        return self.replace(**changes)
 
     @cached_property
     def key(self) -> str:
@@ -164,6 +196,7 @@ class Case:
         tensors = {name: tensor.to_json() for name, tensor in self.tensors.items()}
         more = {"params": params, "dtype": self.dtype, "gradients": list(self.gradients)}
         other = {} if self.derivative == "first" else {"derivative": self.derivative}
+        other |= {} if self.mode == "eager" else {"mode": self.mode}
         return {**tensors, **more, **other}
 
     @classmethod
@@ -178,6 +211,7 @@ class Case:
             )
             gradients = tuple(data["gradients"])
             more: dict[str, Any] = {"derivative": data.get("derivative", "first"), **tensors}
+            more["mode"] = data.get("mode", "eager")
             return cls(params=params, dtype=data["dtype"], gradients=gradients, **more)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a case: {type(error).__name__} {error}") from error
@@ -198,6 +232,7 @@ class Case:
             parts.append(f"gradients of {', '.join(self.gradients)}{how}")
         if self.derivative != "first":
             parts.append({"second": "and second order"}.get(self.derivative, self.derivative))
+        parts += [f"mode {self.mode}"] if self.mode != "eager" else []
         return ", ".join(parts)
 
     __repr__ = summary

@@ -42,7 +42,7 @@ def fast_class(
 
     The gradient of the bias is a plain sum and has no fast form.
     """
-    if isinstance(row, Modular) or name == "bias":
+    if isinstance(row, Modular) or name in ("bias", "sample_bias"):
         return None
     for algorithm in ALLOWED["fast-plane"]:
         if judge_readings(observed, enclosures(case, name, replace(row, algorithm=algorithm)))[

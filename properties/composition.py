@@ -16,6 +16,7 @@ from properties.case import Case
 from properties.domain import FACTORS, Domain, OutOfDomain
 from properties.drafts import SCALES, Draft, Geometry, Pair
 from properties.dtypes import DTYPES, INTEGER
+from properties.feasibility import left_by_mode
 from properties.known import avoiding
 from properties.layouts import refusal
 
@@ -39,6 +40,7 @@ FITS = tuple(product(("free", "free", "free", "equal", "larger"), (0, 1, 2, 3)))
 PLAIN = {"stride": 3, "dilation": 3, "groups": 2, "padding_mode": 2, "dtype": 4}
 TWICE = ("float64", "float16", "bfloat16")  # offered twice, where float32 is five times
 DIGITS = tuple(range(97))  # of a seed
+COSTLY = ("compile", "compile-inductor")
 
 # Layouts that most tensors have; every other one is offered once.
 COMMON = {"contiguous": 14, "channels_last": 8}
@@ -52,6 +54,7 @@ def compose(choose: Choose, domain: Domain, values: Sequence[str]) -> Case:
     The order of the choices matters to shrinking: of two failing calls the one whose earlier
     choices are plainer wins, and one with fewer of them always does.
     """
+    mode, domain = _mode(choose, domain)
 
     def level(factor: str, but: Sequence[str] = ()) -> str:
         options = tuple(option for option in domain.options(factor) if option not in but)
@@ -93,7 +96,20 @@ def compose(choose: Choose, domain: Domain, values: Sequence[str]) -> Case:
         seed=seed_from(choose),
         scale=scale,
     )
-    return avoiding(draft.assemble)
+    return avoiding(lambda avoid: draft.assemble(avoid).in_mode(mode))
+
+
+def _mode(choose: Choose, domain: Domain) -> tuple[str, Domain]:
+    """Return the mode and the domain that it leaves; those that cost much are drawn seldom."""
+    ways = left_by_mode(domain)
+    if not ways:
+        raise OutOfDomain("no mode goes with the other declared levels")
+    modes = tuple(ways)
+    if len(modes) == 1:
+        return modes[0], ways[modes[0]]
+    often = tuple(mode for mode in modes if mode not in COSTLY)
+    mode = choose("mode", often * 2 + tuple(mode for mode in modes if mode in COSTLY))
+    return mode, ways[mode]
 
 
 def seed_from(choose: Choose) -> int:

@@ -56,5 +56,22 @@ def second(operation: Operation, tensors: Named) -> Any:
     return {"output": output.detach(), **plain, **dict(again)}
 
 
+def per_sample(operation: Operation, tensors: Named, build: Callable[[Named], Operation]) -> Any:
+    """Return output and gradients of weight and bias for each image by itself, stacked."""
+    names = _operands(tensors)[1:]
+    parameters = {name: tensors[name].detach() for name in names}
+
+    def loss(own: Named, image: torch.Tensor, upstream: torch.Tensor) -> Any:
+        if isinstance(operation, torch.nn.Module):
+            output = torch.func.functional_call(operation, own, (image[None],))
+        else:
+            output = build(own)(image[None])
+        return (output[0] * upstream).sum(), output[0]
+
+    each = torch.vmap(torch.func.grad(loss, has_aux=True), (None, 0, 0))
+    found, output = each(parameters, tensors["input"], tensors["grad_output"])
+    return {"output": output, **{f"sample_{name}": found[name] for name in names}}
+
+
 def _operands(tensors: Named) -> list[str]:
     return [name for name in ("input", "weight", "bias") if tensors.get(name) is not None]

@@ -32,7 +32,15 @@ FACTORS: dict[str, tuple[str, ...]] = {
         "forward", "input", "weight", "input+weight", "bias", "input+bias", "weight+bias",
         "input+weight+bias",
     ),
-    "derivatives": ("first", "forward-mode", "second"),
+    "derivatives": ("first", "forward-mode", "second", "per-sample"),
+    # Another way of making the same call; see `properties.modes`.
+    "mode": (
+        "eager", "no_grad", "inference_mode", "backward", "sum-backward", "retain-graph",
+        "checkpoint", "int-arguments", "threads", "deterministic", "onednn-off", "autocast",
+        "benchmark", "stream", "vmap-input", "vmap-weight", "vmap-all", "functional_call", "eval",
+        "state_dict", "deepcopy", "pickle", "to-dtype", "to-memory_format", "lazy", "compile",
+        "compile-inductor",
+    ),
 }  # fmt: skip
 ABBREVIATIONS = {("passes", "backward"): FACTORS["passes"][1:]}
 
@@ -54,11 +62,13 @@ class Domain:
     def parse(cls, constraints: Iterable[str]) -> Domain:
         """Read constraints such as "dtype=float32" or "groups=1|depthwise", blank-separated too.
 
+        "mode!=compile" stands for every other level.
         Raises ValueError that names an unknown factor or level.
         """
         levels: dict[str, tuple[str, ...]] = {}
         for text in (word for constraint in constraints for word in constraint.split()):
             factor, equals, names = text.partition("=")
+            factor, but = factor.removesuffix("!"), factor.endswith("!")
             if not equals or factor not in FACTORS:
                 raise ValueError(f"`{text}` is not FACTOR=LEVEL; factors: {', '.join(FACTORS)}")
             chosen: tuple[str, ...] = ()
@@ -67,7 +77,8 @@ class Domain:
                     known = ", ".join(FACTORS[factor])
                     raise ValueError(f"`{factor}`={name!r} is not one of {known}")
                 chosen += ABBREVIATIONS.get((factor, name), (name,))
-            levels[factor] = chosen
+            others = tuple(level for level in FACTORS[factor] if level not in chosen)
+            levels[factor] = others if but else chosen
         return cls(levels)
 
     def within(self, **levels: Sequence[str]) -> Domain:

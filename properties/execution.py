@@ -6,6 +6,7 @@ reports what happened, and the parent judges.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import time
@@ -16,8 +17,10 @@ from typing import Any
 
 import torch
 
-from properties import derivatives
+from properties import derivatives, layers
 from properties.facts import flags
+from properties.layers import Blueprint
+from properties.modes import MODES, PLAIN, Call, shortest
 from properties.operands import DTYPES, Named, Operands, Operation, Place
 from properties.outputs import Output, Outputs, read_bytes, span
 from properties.wire import Header
@@ -56,13 +59,12 @@ class Executor:
         if request["overwrite"]:
             self.outputs.overwrite()
         count = len(request["tensors"])
-        place, between = self._place(request, buffers[:count]), None
+        (place, operands), between = self._place(request, buffers[:count]), None
         if request["between"]:
             between = Operands(request["between"], buffers[count:], self.device).tensors
-        operands = place.operands
         began = time.perf_counter()
         try:
-            results = self._call(request, place, between)
+            results = self.call(request, place, between)
             self.synchronize()
         except BaseException as error:
             return {"late": late, **self.describe(error)}, []
@@ -86,73 +88,106 @@ class Executor:
 
     def build(self, request: Header, tensors: Named) -> Operation:
         """Return the operation as a function of its input; weight and bias are bound."""
-        p = request["params"]
-        stride, dilation, groups = tuple(p["stride"]), tuple(p["dilation"]), p["groups"]
-        padding = p["padding"] if isinstance(p["padding"], str) else tuple(p["padding"])
-        weight, bias = tensors["weight"], tensors.get("bias")
+        plan, mode = self.blueprint(request, tensors), request["mode"]
         if not self.is_module:
-            return lambda x: self.target(x, weight, bias, stride, padding, dilation, groups)
-        layer = self.target(
-            weight.shape[1] * groups,
-            weight.shape[0],
-            tuple(weight.shape[2:]),
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-            bias=bias is not None,
-            padding_mode=p["padding_mode"],
-            device=self.device,
-            dtype=weight.dtype,
-        )
-        layer.weight = torch.nn.Parameter(weight, requires_grad=weight.requires_grad)
-        if bias is not None:
-            layer.bias = torch.nn.Parameter(bias, requires_grad=bias.requires_grad)
-        # The parameter is a new leaf over the same memory: gradients are asked of it.
-        tensors["weight"], tensors["bias"] = layer.weight, layer.bias
+            return plan.function()
+        layer = layers.build(plan, mode)
+        if mode != "functional_call":
+            # The parameter is a new leaf, often over the same memory: gradients are asked of it.
+            tensors["weight"], tensors["bias"] = layer.weight, layer.bias
         return layer  # type: ignore[no-any-return]
 
-    def _place(self, request: Header, buffers: Sequence[memoryview]) -> Place:
+    def _place(self, request: Header, buffers: Sequence[memoryview]) -> tuple[Place, Operands]:
         """Return a place with these values: a kept one, filled anew, or one of its own."""
         if request["begin"]:
             self.places.clear()
-        form = {name: request[name] for name in ("tensors", "params", "gradients", "derivative")}
+        parts = ("tensors", "params", "gradients", "derivative", "mode")
+        form = {name: request[name] for name in parts}
         place = self.places.get(request["place"])
-        if place is not None and place.form == form:
+        if place is not None and place.form == form and place.operands is not None:
             place.operands.refill(buffers)
-            return place
-        place = Place(form, Operands(request["tensors"], buffers, self.device))
+            return place, place.operands
+        operands = Operands(request["tensors"], buffers, self.device)
+        place = Place(form, dict(operands.tensors), operands)
         if request["place"] is not None:
             self.places[request["place"]] = place
-        return place
+        return place, operands
 
-    def _call(self, request: Header, place: Place, between: Named | None) -> dict[str, Any]:
-        wanted, tensors = request["gradients"], place.leaves
-        if place.operation is None:
-            for name in wanted:
-                tensors[name].requires_grad_()
-            place.operation = self.build(request, tensors)
-        operation = place.operation
-        if request["derivative"] == "second":
-            return dict(derivatives.second(operation, tensors))
-        if request["derivative"] == "forward-mode":
-            bind = partial(self.build, request)
-            return dict(derivatives.forward_mode(operation, tensors, bind))
-        output = operation(tensors["input"])
-        results: dict[str, Any] = {"output": output}
-        if between is not None:
-            for name in wanted:
-                between[name].requires_grad_()
-            # A layer is applied twice, with the parameters that it has.
-            other = operation if self.is_module else self.build(request, between)
-            other(between["input"])
-        if wanted and isinstance(output, torch.Tensor):
-            leaves = [tensors[name] for name in wanted]
-            gradients = torch.autograd.grad(
-                output, leaves, tensors["grad_output"], allow_unused=True
-            )
-            results.update(zip(wanted, gradients, strict=True))
-        return results
+    def blueprint(self, request: Header, tensors: Named) -> Blueprint:
+        """Return the implementation and all that it is called or built with but the input."""
+        p, mode = request["params"], request["mode"]
+        stride, dilation, groups = tuple(p["stride"]), tuple(p["dilation"]), p["groups"]
+        padding = p["padding"] if isinstance(p["padding"], str) else tuple(p["padding"])
+        kernel = tuple(tensors["weight"].shape[2:])
+        if mode == "int-arguments":
+            stride, padding, dilation, kernel = map(shortest, (stride, padding, dilation, kernel))
+        weight = tensors["weight"]
+        arguments = {
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+            "groups": groups,
+            "bias": tensors.get("bias") is not None,
+            "padding_mode": p["padding_mode"],
+            "device": self.device,
+        }
+        sizes = (weight.shape[1] * groups, weight.shape[0], kernel)
+        return Blueprint(self.target, sizes, arguments, tensors)
+
+    def prepare(self, request: Header) -> Header:
+        """Have torch import and compile what a mode needs, on a tiny convolution of its own."""
+        other = Executor(str(self.device))
+        other.target = torch.nn.Conv2d if self.is_module else torch.nn.functional.conv2d
+        other.is_module = self.is_module
+        dtype = torch.bfloat16 if request["mode"] == "autocast" else torch.float32
+        made = {
+            name: torch.ones(1, 1, 1, 1, dtype=dtype, device=self.device)
+            for name in ("input", "weight", "grad_output")
+        }
+        passes = [] if request["mode"] in ("no_grad", "inference_mode") else ["weight"]
+        params = {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1}
+        params["padding_mode"] = "zeros"
+        with contextlib.suppress(Exception):  # the call itself will tell
+            other.call({**request, "params": params, "gradients": passes}, Place({}, made))
+        return {}
+
+    def call(self, request: Header, place: Place, between: Named | None = None) -> dict[str, Any]:
+        """Make the call in its mode; return the output and each derivative asked for, by name.
+
+        With operands for a call `between`, that is made before the gradients are asked for.
+        """
+        mode, wanted = MODES.get(request["mode"], PLAIN), request["gradients"]
+        dtype, bind = place.leaves["input"].dtype, partial(self.build, request)
+        with mode.around(self.device):
+            if place.operation is None:
+                place.leaves = mode.operands(place.leaves)
+                for name in mode.leaves(place.leaves, wanted):
+                    place.leaves[name].requires_grad_()
+                place.operation = bind(place.leaves)
+            operation, tensors = place.operation, place.leaves
+            if request["derivative"] == "second":
+                return dict(derivatives.second(operation, tensors))
+            if request["derivative"] == "forward-mode":
+                return dict(derivatives.forward_mode(operation, tensors, bind))
+            if request["derivative"] == "per-sample":
+                return dict(derivatives.per_sample(operation, tensors, bind))
+            with mode.forward(self.device, dtype):
+                output = mode.call(Call(operation, bind, tensors))
+            if between is not None:
+                self._also(request, operation, between)
+            results: dict[str, Any] = {"output": output}
+            if wanted and isinstance(output, torch.Tensor):
+                leaves = [tensors[name] for name in wanted]
+                found = mode.gradients(output, leaves, tensors["grad_output"])
+                results.update(zip(wanted, found, strict=True))
+            return results
+
+    def _also(self, request: Header, operation: Operation, tensors: Named) -> None:
+        """Make another forward pass; a layer is applied twice, with the parameters it has."""
+        for name in request["gradients"]:
+            tensors[name].requires_grad_()
+        other = operation if self.is_module else self.build(request, tensors)
+        other(tensors["input"])
 
     def _encode(self, results: dict[str, Any], request: Header) -> tuple[Header, list[bytes]]:
         described: Header = {}

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from properties.domain import Domain
+from properties.domain import FACTORS, Domain
 from properties.dtypes import FLOATING
+from properties.feasibility import ON_REQUEST, feasible
 from properties.rows import Rows, builtin
 from reference import Arithmetic, Modular
 
@@ -57,9 +58,11 @@ class Implementation:
         shorter = {long: short for short, long in ALIASES.items()}
         return shorter.get(self.target, self.target)
 
-    def arithmetic(self, dtype: str, result: str = "output") -> Arithmetic | Modular:
+    def arithmetic(
+        self, dtype: str, result: str = "output", mode: str = "eager"
+    ) -> Arithmetic | Modular:
         """Return the declared arithmetic of one result: the output, or a gradient by its name."""
-        return self.rows.of(dtype, result)
+        return self.rows.of(dtype, result, mode)
 
     def on(self, facts: Mapping[str, Any]) -> Implementation:
         """Return torch's own with the rows of the device that `facts` describe.
@@ -81,4 +84,12 @@ def inherent(domain: Domain, target: Implementation, form: str) -> Domain:
     if form == "module" or (target.is_stock and target.device != "cpu"):
         # Parameters are floating or complex; so are all of torch's kernels for CUDA.
         domain = domain.within(dtype=FLOATING)
-    return domain
+    fixed = {
+        "form": form,
+        "device": target.device.partition(":")[0],
+        "target": "stock" if target.is_stock else "own",
+    }
+    # What needs a C++ compiler is for those who ask for it.
+    wanted = domain.levels.get("mode", tuple(m for m in FACTORS["mode"] if m not in ON_REQUEST))
+    left = tuple(mode for mode in wanted if not feasible({"mode": mode, **fixed}))
+    return Domain({**domain.levels, "mode": left})

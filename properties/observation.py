@@ -41,6 +41,9 @@ def expected_shapes(case: Case) -> dict[str, tuple[int, ...]]:
     }
     if case.derivative == "forward-mode":
         shapes["tangent"] = case.output_shape
+    elif case.derivative == "per-sample":
+        images = case.input.shape[0]
+        shapes |= {f"sample_{n}": (images, *shapes.pop(n)) for n in case.gradients}
     elif case.derivative == "second":
         again = ("input", "weight", "grad_output")
         shapes |= {f"second_{name}": case.tensors[name].shape for name in again}
@@ -51,6 +54,8 @@ def described(name: str) -> str:
     """Return what a person calls a result."""
     if name in ("output", "tangent"):
         return f"the {name}"
+    if name.startswith("sample_"):
+        return f"the per-sample gradient of {name.removeprefix('sample_')}"
     first = name.removeprefix("second_")
     return f"the second gradient of {first}" if first != name else f"the gradient of {name}"
 
@@ -97,6 +102,8 @@ def raise_reported(case: Case, reply: Header) -> None:
         if key in reply:
             text = plain(reply[key])
             facts = {"traceback": plain(reply["trace"])} if "trace" in reply else {}
+            if case.mode != "eager" and key in ("declined", "error"):
+                facts["not claimed?"] = f"--conv2d-only mode!={case.mode}"
             raise cls(f"{prefix} {text.partition(chr(10))[0]}", case, facts)
 
 

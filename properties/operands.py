@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -115,12 +115,9 @@ class Place:
     """
 
     form: Header
-    operands: Operands
-    leaves: Named = field(init=False)
+    leaves: Named
+    operands: Operands | None = None
     operation: Operation | None = None
-
-    def __post_init__(self) -> None:
-        self.leaves = dict(self.operands.tensors)
 
 
 def _address(memory: bytearray) -> int:

@@ -45,6 +45,8 @@ def call(
     *,
     gradients: tuple[str, ...] = (),
     grad_output: dict[str, Any] | None = None,
+    mode: str = "eager",
+    derivative: str = "first",
     **params: Any,
 ) -> dict[str, Any]:
     """Return a call as a case.json has it."""
@@ -57,4 +59,6 @@ def call(
         "params": {**plain, "groups": 1, "padding_mode": "zeros", **params},
         "dtype": dtype,
         "gradients": list(gradients),
+        "mode": mode,
+        "derivative": derivative,
     }

@@ -35,6 +35,7 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
     kind "refuse"  the call, changed as each of `check["calls"]` says, is refused; then it is right
     kind "train"   every step of gradient descent in its enclosure
     kind "large"   chosen elements of the output in their enclosures
+    kind "initial" freshly built layers as documented
     """
     kind = check["kind"]
     if kind == "train":
@@ -49,6 +50,10 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
         recheck_large(subject, case)
     elif kind == "refuse":
         require_refusals(subject, calls_of(case, check))
+    elif kind == "initial":
+        from properties.initial import recheck_initial
+
+        recheck_initial(subject, case, check)
     elif kind == "scale":
         _recheck_scaling(subject, case, int(check["power"]))
     elif kind == "repeat":

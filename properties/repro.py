@@ -19,17 +19,19 @@ import numpy.typing as npt
 from properties import expansion
 from properties.case import Case, Tensor
 from properties.expect import varying
+from properties.fan import attributes, bound
 from properties.implementation import Implementation
 from properties.large import Large
 from properties.observation import expected_shapes
 from properties.recovery_training import Training
 from properties.sampling import unflat
+from properties.script_modes import SNIPPETS
 from properties.special import enclosures
 from properties.steps import Step, steps_of
 from properties.tensors import written
 from properties.values import Recipe
 from properties.violations import Violation
-from reference import Enclosure
+from reference import Arithmetic, Enclosure
 
 WRITTEN_OUT = 4096  # elements; larger tensors are hashed into being, larger outputs sampled
 SAMPLES = 64
@@ -56,21 +58,25 @@ def script(violation: Violation, implementation: Implementation) -> str:
     tensors = _operands(case)
     training = _training(violation, tensors) if check["kind"] == "train" else None
     steps = steps_of(check) if check["kind"] == "sequence" else ()
+    plain = check["kind"] not in ("train", "initial")
     return SCRIPT.substitute(
         title=_docstring(violation),
         target=repr(implementation.target),
         device=repr(implementation.device),
         dtype=repr(case.dtype),
-        arguments=repr(case.arguments),
+        arguments=repr(_arguments(case)),
         tensors=_literal(tensors),
         gradients=repr(case.gradients),
         derivative=repr(case.derivative),
+        mode=repr(case.mode),
+        mode_code=f"{SNIPPETS[case.mode]}\n\n" if SNIPPETS[case.mode] else "",
         varying=repr(varying(case, implementation.device)),
-        expected=_literal(_expected(case, implementation) if training is None else {}),
+        expected=_literal(_expected(case, implementation) if plain else {}),
         power=repr(check.get("power", 0)),
         training=_literal(training),
         sequence=_literal([_step(step, implementation) for step in steps]),
         invalid=_literal(check.get("calls", [])),
+        initial=_literal(_initial(violation, implementation)),
         time_limit=repr(TIME_LIMIT),
     )
 
@@ -88,6 +94,29 @@ def _step(step: Step, implementation: Implementation) -> dict[str, Any]:
     between = None if step.between is None else _operands(step.between)
     rest = {"place": step.place, "overwrite": step.overwrite, "between": between}
     return {**rest, "call": call}
+
+
+def _initial(violation: Violation, implementation: Implementation) -> dict[str, Any] | None:
+    """Return what freshly built layers are required to be; None for a check of another kind."""
+    case, check = violation.case, violation.check
+    row = implementation.arithmetic(case.dtype)
+    if check["kind"] != "initial" or not isinstance(row, Arithmetic):
+        return None
+    return {
+        "seed": check["seed"],
+        "bound": bound(case, row.output.u).hex(),
+        "attributes": attributes(case),
+    }
+
+
+def _arguments(case: Case) -> dict[str, Any]:
+    """Return the parameters as the case's mode writes them: pairs, or one number for both."""
+    if case.mode != "int-arguments":
+        return case.arguments
+    return {
+        name: value[0] if isinstance(value, tuple) and value[0] == value[1] else value
+        for name, value in case.arguments.items()
+    }
 
 
 def _training(violation: Violation, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +190,8 @@ def _expected(case: Case, implementation: Implementation) -> dict[str, Any]:
     """Return what each result must be: its shape, and elements by any of the readings."""
     result: dict[str, Any] = {}
     for name, shape in expected_shapes(case).items():
-        balls = enclosures(case, name, implementation.arithmetic(case.dtype, name)).values()
+        row = implementation.arithmetic(case.dtype, name, case.mode)
+        balls = enclosures(case, name, row).values()
         readings = [_elements(ball, _sampled(ball)) for ball in balls]
         result[name] = {"shape": list(shape), "readings": readings}
     return result

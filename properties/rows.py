@@ -58,12 +58,13 @@ LOOSER: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """What is declared beyond the strict rows, by dtype and result.
+    """What is declared beyond the strict rows, by dtype and result; other rows in some modes.
 
     `written` is the table of an author, as plain data; None where there is none.
     """
 
     declared: Mapping[tuple[str, str], Arithmetic] = dataclasses.field(default_factory=dict)
+    modes: Mapping[str, Rows] = dataclasses.field(default_factory=dict)
     written: tuple[Mapping[str, Any], ...] | None = None
 
     def lines(self) -> list[str]:
@@ -77,15 +78,19 @@ class Rows:
             lines.append(f"{row['dtype']} {results}: {changed or 'strict'}")
         return lines
 
-    def of(self, dtype: str, result: str) -> Arithmetic | Modular:
-        """Return the row of one result; higher derivatives have the rows of their kin."""
+    def of(self, dtype: str, result: str, mode: str = "eager") -> Arithmetic | Modular:
+        """Return the row of one result; other derivatives have the rows of their kin."""
+        if mode in self.modes:
+            return self.modes[mode].of(dtype, result)
         kin = {"tangent": "output", "grad_output": "output"}
-        result = result.removeprefix("second_")
+        result = result.removeprefix("second_").removeprefix("sample_")
         return self.declared.get((dtype, kin.get(result, result)), STRICT[dtype])
 
-    def looser(self, dtype: str, result: str) -> Iterator[tuple[str, Arithmetic]]:
+    def looser(
+        self, dtype: str, result: str, mode: str = "eager"
+    ) -> Iterator[tuple[str, Arithmetic]]:
         """Yield names and rows that allow more than the declared one, in one respect each."""
-        row = self.of(dtype, result)
+        row = self.of(dtype, result, mode)
         if isinstance(row, Modular):
             return
         for name, variants in LOOSER.items():
@@ -122,7 +127,17 @@ def builtin(device: str, facts: Mapping[str, Any]) -> Rows:
             rows[dtype, "output"] = {**blocks, "stores": "bias"}
         # Seen on an H100, cuDNN 9.19: large kernels are split and their parts stored in half.
         rows["float16", "input"] = {"truncates": True, "stores": "taps"}
-    return Rows({key: _changed(STRICT[key[0]], fields) for key, fields in rows.items()})
+    declared = {key: _changed(STRICT[key[0]], fields) for key, fields in rows.items()}
+    on = {name: False for name, value in facts.items() if name.startswith("onednn.") and value}
+    modes = {"onednn-off": builtin(device, {**facts, **on})} if on else {}
+    # The batching rule of a bias is an addition of its own, to sums that are rounded already.
+    apart = {
+        (dtype, "output"): _changed(
+            declared.get((dtype, "output"), STRICT[dtype]), {"stores": "bias"}
+        )
+        for dtype in HALF
+    }
+    return Rows(declared, {**modes, "vmap-weight": Rows({**declared, **apart})})
 
 
 def load(path: Path) -> Rows:
@@ -146,7 +161,7 @@ def parse(rows: Sequence[Mapping[str, Any]]) -> Rows:
                 raise ValueError(f"`results` names {result!r}, not one of {', '.join(RESULTS)}")
             before = declared.get((dtype, result), STRICT[dtype])
             declared[dtype, result] = _changed(before, fields)
-    return Rows(declared, tuple(rows))
+    return Rows(declared, written=tuple(rows))
 
 
 def _changed(row: Arithmetic | Modular, fields: Mapping[str, Any]) -> Arithmetic:

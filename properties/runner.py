@@ -25,6 +25,7 @@ from properties.wire import Buffer, ChannelClosed, ChannelTimeout, Header, WireE
 LOAD_LIMIT = 300.0  # seconds: importing an implementation may compile it
 HANG_FLOOR = {"cpu": 2.0}
 HANG_FLOOR_DEVICE = 10.0
+HANG_FLOOR_COMPILED = 60.0
 HANG_FACTOR = 10.0  # times the slowest call so far, which may be the first one of a process
 CONFIRM_FACTOR = 5.0
 SETTLE = 0.1
@@ -91,6 +92,9 @@ class Runner:
         step = call if isinstance(call, Step) else Step(call)
         case = step.case
         self.start()
+        if case.mode != "eager" or case.derivative == "per-sample":
+            # The first use of a mode may import, or compile, for seconds.
+            self.prepare({"request": "prepare", "mode": case.mode, "derivative": case.derivative})
         self.log.add(step)
         request, buffers = encode(case)
         if step.between is not None:
@@ -141,6 +145,8 @@ class Runner:
         """
         self.start()
         floor = HANG_FLOOR.get(self.implementation.device, HANG_FLOOR_DEVICE)
+        if case.mode.startswith("compile"):
+            floor = HANG_FLOOR_COMPILED
         limit = max(floor, HANG_FACTOR * self.slowest, seconds)
         try:
             return self._ask(case, request, buffers, max_payload, limit)
@@ -238,6 +244,7 @@ def encode(case: Case) -> tuple[Header, list[Buffer]]:
         "gradients": case.gradients,
         "derivative": case.derivative,
         "between": (),
+        "mode": case.mode,
     }
     return header, [storage(case, name) for name in case.tensors]
 

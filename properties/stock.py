@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from properties.domain import FACTORS
 from properties.known import Avoidance, KnownDefect
 from properties.proofs import build, call, constant, ones
 from properties.stock_gradients import GRADIENTS
+from properties.stock_other import OTHER
 from properties.stock_refusals import UNREFUSED
 from properties.stock_special import SPECIAL
+
+# With oneDNN switched off none of its defects is an excuse.
+_ONEDNN = tuple(mode for mode in FACTORS["mode"] if mode != "onednn-off")
 
 # oneDNN's forward kernels of small matrix products, where a whole row of outputs is padding: what
 # finishes a row (adding the bias, rounding to the stored dtype) runs on an address never set.
@@ -20,6 +25,7 @@ _EMPTY_ROWS: dict[str, tuple[str, ...]] = {
     "width_vs_dilation": ("narrower",),
     "stride_w": ("2 or more",),
     "several_columns": ("yes",),
+    "mode": _ONEDNN,
 }
 _UPSTREAM = "https://github.com/pytorch/pytorch/issues/195394"
 _LARGE_IMAGE = constant(8, 1, 8, 5, 5, layout="channels_last")
@@ -36,9 +42,11 @@ _ONE_COLUMN: dict[str, tuple[str, ...]] = {
     "stride_h": ("1",),
     "stride_w": ("2 or more",),
     "dilation_w": ("1",),
+    "mode": _ONEDNN,
 }
 
 STOCK: tuple[KnownDefect, ...] = (
+    *OTHER,
     KnownDefect(
         id="pytorch-195394",
         summary="SIGSEGV in oneDNN's channels_last float32 convolution with bias, when every "
@@ -159,6 +167,7 @@ STOCK: tuple[KnownDefect, ...] = (
         affected=build("onednn.bfloat16", cpu="AVX512"),
         region={
             "dtype": ("bfloat16",),
+            "mode": _ONEDNN,
             "images": ("some",),
             "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
             "reads_as": ("channels_last",),
@@ -183,15 +192,6 @@ STOCK: tuple[KnownDefect, ...] = (
             dilation=[2, 1],
             groups=2,
         ),
-    ),
-    KnownDefect(
-        id="torch-dilated-integers",
-        summary="integers of fewer than 64 bits have no dilated convolution: NotImplementedError",
-        upstream="",
-        affected={"device_name": "cpu"},
-        region={"dtype": ("int8", "uint8", "int16", "int32"), "dilation": ("2", "3", "unequal")},
-        kind="declined",
-        case=call("int8", ones(1, 1, 1, 1), ones(1, 1, 1, 1), dilation=[2, 2]),
     ),
     *GRADIENTS,
     *SPECIAL,

@@ -54,7 +54,7 @@ def cases(
     """
     for factor, needed in derived.items():
         active().within(**{factor: (needed,)})
-    domain = active().within(**only)
+    domain = active().within(**{"mode": ("eager",), **only})
     return compose(lambda choice, options: draw(_among(options)), domain, tuple(values))
 
 

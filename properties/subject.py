@@ -134,7 +134,7 @@ class Subject:
         Where a result may overflow the ball holds everything.
         """
         case = observation.case
-        arithmetic = self.implementation.arithmetic(case.dtype, name)
+        arithmetic = self.implementation.arithmetic(case.dtype, name, case.mode)
         found = enclose(case, name, direct(arithmetic))
         rad = found.rad
         if isinstance(arithmetic, Arithmetic) and arithmetic.rounds_output:
@@ -169,7 +169,7 @@ class Subject:
 
         Judges each call of the trial by itself; one that violates its own bound raises.
         """
-        row = self.implementation.arithmetic(case.dtype)
+        row = self.implementation.arithmetic(case.dtype, mode=case.mode)
         if row == direct(row):
             return False
         before = self.search.fast
@@ -182,7 +182,7 @@ class Subject:
             self._judge(observation.case, name, array)
 
     def _judge(self, case: Case, name: str, observed: Exact) -> None:
-        row = self.implementation.arithmetic(case.dtype, name)
+        row = self.implementation.arithmetic(case.dtype, name, case.mode)
         readings = enclosures(case, name, direct(row))
         met, verdict = judge_readings(observed, readings)
         if verdict.ok:
@@ -226,7 +226,7 @@ class Subject:
         """Return the looser rows that the result would have passed by, as a fact to print."""
         passing = [
             label
-            for label, row in self.implementation.rows.looser(case.dtype, name)
+            for label, row in self.implementation.rows.looser(case.dtype, name, case.mode)
             if judge_readings(observed, enclosures(case, name, row))[1].ok
         ]
         passing += [f"algorithm = {found!r}"] if found is not None else []

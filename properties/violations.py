@@ -195,6 +195,12 @@ class TrainingViolation(Violation):
     kind = "training"
 
 
+class InitialViolation(Violation):
+    """A freshly built layer is not as documented."""
+
+    kind = "initial"
+
+
 def _last_words(log: str) -> str:
     """Return the implementation's frames of faulthandler's stack, without one the last line."""
     lines = log.splitlines()

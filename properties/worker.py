@@ -57,6 +57,12 @@ def _serve(config: Header, executor: Any) -> None:
         gc.freeze()  # a full collection over all of torch would take longer than many calls
     elif kind == "run":
         reply, data = executor.run(request, buffers)
+    elif kind == "prepare":
+        reply = executor.prepare(request)
+    elif kind == "initial":
+        from properties.fresh import initial
+
+        reply, data = initial(executor, request)
     elif kind == "train":
         from properties.training import train
 

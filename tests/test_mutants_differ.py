@@ -21,7 +21,9 @@ from properties.attempts import attempt
 from properties.case import Case, Tensor
 from properties.edits import edits
 from properties.execution import Executor
+from properties.feasibility import OF_LAYERS
 from properties.invalid import Invalid
+from properties.operands import Place
 from properties.refusal import REFUSALS, encode_invalid
 from properties.values import Recipe
 from reference import Conv2dParams
@@ -35,9 +37,12 @@ by_name = pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.n
 
 @pytest.fixture(autouse=True)
 def _unwritten_memory_is_nan() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in a worker
     torch.use_deterministic_algorithms(True)
     yield
     torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
 
 
 @by_name
@@ -148,7 +153,7 @@ def compare(target: Callable[..., Any], call: Call) -> list[str]:
                 tensors[name].copy_(fresh[name])
         if call.overwrite and earlier:
             earlier[-1].detach().fill_(113)
-        right = results(F.conv2d, call, fresh)
+        right = results(F.conv2d, call, fresh, plain=True)
         wrong = results(made, call, held)
         found += [name for name, value in right.items() if not _same(value, wrong[name])]
         found += [f"{name} was written" for name in fresh if not _same(fresh[name], tensors[name])]
@@ -191,9 +196,14 @@ def layer_of(cls: Any, call: Call, tensors: dict[str, torch.Tensor]) -> Any:
 
 
 def results(
-    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor]
+    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor], plain: bool = False
 ) -> dict[str, torch.Tensor]:
-    """Return the output and the gradients of one call of a function or a layer."""
+    """Return the output and the gradients of one call of a function or a layer.
+
+    A `plain` call is not made in the mode that is asked for.
+    """
+    if call.asked != "eager" or call.derivative == "per-sample":
+        return executed(target, call, tensors, "eager" if plain else call.asked)
     for name in call.gradients:
         tensors[name].requires_grad_()
     if call.derivative != "first":
@@ -213,6 +223,29 @@ def results(
         gradients = torch.autograd.grad(output, leaves, tensors["grad_output"])
         found |= {f"gradient of {n}": g for n, g in zip(call.gradients, gradients, strict=True)}
     return found
+
+
+def executed(
+    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor], mode: str
+) -> dict[str, torch.Tensor]:
+    """Return what the worker returns of a call in this mode."""
+    executor = Executor("cpu")
+    of_layers = (mode in OF_LAYERS or call.asked == "initial") and not isinstance(target, type)
+    executor.target = torch.nn.Conv2d if of_layers else target
+    executor.is_module = isinstance(executor.target, type)
+    params: dict[str, Any] = {
+        "stride": call.stride,
+        "padding": call.padding,
+        "dilation": call.dilation,
+    }
+    params |= {"groups": call.groups, "padding_mode": call.mode}
+    request: dict[str, Any] = {"mode": mode, "derivative": call.derivative, "params": params}
+    if call.asked == "initial":
+        torch.manual_seed(1)
+        layer = executor.blueprint(request, tensors).fresh()
+        return {"output": torch.cat([part.detach().flatten() for part in layer.parameters()])}
+    place = Place({}, dict(tensors))
+    return executor.call({**request, "gradients": call.gradients}, place)
 
 
 def derivatives(

@@ -7,6 +7,7 @@ that their targets name.
 from __future__ import annotations
 
 from tests.mutants import (
+    list_asked,
     list_behaviour,
     list_errors,
     list_extents,
@@ -31,6 +32,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *list_stale.STALE,
     *list_behaviour.MODULES,
     *list_errors.ERRORS,
+    *list_asked.ASKED_OTHERWISE,
 )
 
 __all__ = ["MUTANTS", "PROPERTIES", "Call", "Mutant"]

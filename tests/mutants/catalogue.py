@@ -30,6 +30,9 @@ SECOND = "test_second_order_gradients_lie_in_their_enclosures"
 FLIPPED = "test_flipped_kernel_is_true_convolution"
 MODES = "test_padding_modes_pad_as_defined"
 SEQUENCES = "test_sequences_of_calls"
+ASKED = "test_modes_agree"
+PER_SAMPLE = "test_per_sample_gradients_lie_in_their_enclosures"
+INITIAL = "test_initial_parameters_are_bounded"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
 LARGE = "test_large_extents_at_sampled_positions"
 REFUSED = "test_invalid_calls_are_refused"
@@ -71,6 +74,9 @@ PROPERTIES = (
     SEQUENCES,
     SEES,
     ENDS,
+    ASKED,
+    PER_SAMPLE,
+    INITIAL,
     TRAINING,
     LARGE,
     REFUSED,
@@ -85,10 +91,11 @@ class Call:
     `layouts` names the operands that are channels_last; `calls` is how often it is made, each
     time with other values unless `repeat`, but for the operands that it `keeps`; `gradients` names
     those asked for; `mode` is the padding mode (modules only); `derivative` is as in a `Case`,
-    along directions of ones. `before` is made first, `overwrite` writes to each output before the
-    next call, and `between` makes another forward pass before each backward pass. With `invalid`
-    the call is made with each edit of this name, and then as it is. `special` replaces the first
-    values of operands, one after another.
+    along directions of ones; `asked` is the mode of the case, or "initial": then the parameters of
+    a fresh layer are the result. `before` is made first, `overwrite` writes to each output before
+    the next call, and `between` makes another forward pass before each backward pass. With
+    `invalid` the call is made with each edit of this name, and then as it is. `special` replaces
+    the first values of operands, one after another.
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)
@@ -113,6 +120,7 @@ class Call:
     between: bool = False
     invalid: str = ""
     special: tuple[tuple[str, float], ...] = ()
+    asked: str = "eager"
 
 
 @dataclass(frozen=True)
