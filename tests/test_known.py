@@ -24,8 +24,6 @@ from tests.test_strategies import sample
 AROUND = {defect.id for defect in OTHER}  # whatever the kernels are
 NATIVE = {defect.id for defect in FORMATS if "onednn.enabled" not in defect.affected}
 WITHOUT = {defect.id for defect in FORMATS if defect.affected.get("onednn.enabled") == "False"}
-    defect.id for defect in (*OTHER, *FORMATS) if defect.id != "onednn-odd-weight"
-}  # whatever the kernels are
 HERE = {
     "torch": "2.13.0+cpu",
     "device_name": "cpu",
