@@ -103,9 +103,10 @@ def large_drafts(draw: st.DrawFn) -> LargeDraft:
     kernel, padding = draw(st.sampled_from(kernels))
     options = domain.options("layout")
     # Elements are hashed into place: there is no room for gaps.
-    plain, *others = [o for o in ("contiguous", "channels_last") if o in options] or [""]
-    if not plain:
+    dense = [o for o in ("contiguous", "channels_last") if o in options]
+    if not dense:
         raise OutOfDomain("needs contiguous or channels_last tensors")
+    plain, *others = dense
     pairs = [(form, plain) for form in forms]
     pairs += [(form, layout) for form in forms if form == "channels" for layout in others]
     form, layout = draw(st.sampled_from(pairs))

@@ -1,6 +1,7 @@
 """`python -m tests.campaign CASES [TARGET ...]`: many random cases, each judged on all it returns.
 
-Half of the cases ask for gradients, with `--gradients` all of them for every gradient there is;
+A third of the cases asks for outputs alone, a third for gradients, a third in any mode; with
+`--gradients` all of them ask for every gradient there is;
 `--only dtype=float16` narrows the domain, `--device cuda` goes elsewhere. Outside of the known
 defects a violation is a false alarm or a find. Prints cases, rate, every violation, and the largest
 share of the bound used per dtype and result. `tests.native:conv2d` is torch with oneDNN off.
@@ -20,12 +21,14 @@ from hypothesis.strategies import SearchStrategy
 from properties import known
 from properties.case import Case
 from properties.child import Spares
-from properties.domain import Domain, activated
+from properties.domain import FACTORS, Domain, activated
+from properties.feasibility import COSTLY
 from properties.search import Search
 from properties.strategies import cases
 from properties.violations import Violation
 from tests.killing import subject_of
 
+MODES = tuple(mode for mode in FACTORS["mode"] if mode not in COSTLY)
 BATCH = 2000  # examples per Hypothesis run: its own memory grows with them
 
 
@@ -83,7 +86,7 @@ class Campaign:
         """Return what is drawn from, in turn."""
         if self.gradients:
             return [cases(passes=("input+weight", "input+weight+bias"))]
-        return [cases(passes=("forward",)), cases()]
+        return [cases(passes=("forward",)), cases(), cases(mode=MODES)]
 
     def judge(self, case: Case) -> None:
         """Judge one case, unless it was judged before."""
