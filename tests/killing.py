@@ -22,6 +22,8 @@ from properties.subject import Subject
 from properties.violations import Violation
 
 Test = Callable[..., None]
+# Violations by which a mutant ends beside its defect: what it is written with failed.
+ACCIDENTS = ("crash", "hang", "declined", "error")
 
 
 class Recycling(Spares):

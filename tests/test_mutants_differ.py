@@ -6,17 +6,15 @@ import ast
 import importlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from properties.values import Recipe
-from reference import Conv2dParams
 from tests import mutants
+from tests.calls import compare
 from tests.mutants import MUTANTS, PROPERTIES, Call, Mutant
 
 # Torch says that it makes a padded copy for an even kernel; the copy is no defect.
@@ -83,98 +81,3 @@ def differences(mutant: Mutant, call: Call) -> list[str]:
     """Return what distinguishes the mutant from stock torch on a call, state forgotten."""
     module = importlib.reload(importlib.import_module(mutant.target.partition(":")[0]))
     return compare(getattr(module, mutant.name), call)
-
-
-def compare(target: Callable[..., Any], call: Call) -> list[str]:
-    """Make the calls with both; return the differences in result, aliasing and inputs."""
-    found: list[str] = []
-    earlier: list[torch.Tensor] = []
-    tensors: dict[str, torch.Tensor] = {}
-    for number in range(call.calls):
-        fresh = operands(call, 0 if call.repeat else number)
-        # Later calls find their values at the addresses of the first, as in training.
-        for name, value in fresh.items():
-            tensors.setdefault(name, value.clone()).detach().copy_(value)
-        right = results(F.conv2d, call, fresh)
-        wrong = results(target, call, {name: t.detach() for name, t in tensors.items()})
-        found += [name for name, value in right.items() if not _same(value, wrong[name])]
-        found += [f"{name} was written" for name in fresh if not _same(fresh[name], tensors[name])]
-        memory = {tensor.untyped_storage().data_ptr() for tensor in [*tensors.values(), *earlier]}
-        if wrong["output"].untyped_storage().data_ptr() in memory:
-            found.append("the output is not its own")
-        earlier.append(wrong["output"])
-    return found
-
-
-def operands(call: Call, seed: int) -> dict[str, torch.Tensor]:
-    """Return the operands of a call, distinct for each seed."""
-    shapes: dict[str, tuple[int, ...]] = {"input": call.x, "weight": call.w}
-    if call.bias:
-        shapes["bias"] = call.w[:1]
-    if call.gradients:
-        params = Conv2dParams(call.stride, call.padding, call.dilation, call.groups)
-        spatial = params.output_size(call.x[-2:], call.w[-2:])
-        shapes["grad_output"] = (*call.x[:-3], call.w[0], *spatial)
-    made = {}
-    for i, (name, shape) in enumerate(shapes.items()):
-        values = Recipe(call.kind, 16 * seed + i, call.exponent).expand(shape)
-        made[name] = torch.from_numpy(values).to(getattr(torch, call.dtype))
-        if name in call.layouts:
-            made[name] = made[name].contiguous(memory_format=torch.channels_last)
-    return made
-
-
-def layer_of(cls: Any, call: Call, tensors: dict[str, torch.Tensor]) -> Any:
-    """Return a layer of this class that has the call's parameters, weight and bias."""
-    form = (call.w[1] * call.groups, call.w[0], call.w[2:], call.stride, call.padding)
-    bias = tensors.get("bias")
-    layer = cls(*form, call.dilation, call.groups, bias is not None, call.mode)
-    layer.weight = torch.nn.Parameter(tensors["weight"])
-    if bias is not None:
-        layer.bias = torch.nn.Parameter(bias)
-    return layer
-
-
-def results(
-    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    """Return the output and the gradients of one call of a function or a layer."""
-    for name in call.gradients:
-        tensors[name].requires_grad_()
-    if call.derivative != "first":
-        return derivatives(target, call, tensors)
-    if call.mode != "zeros" and not isinstance(target, type):
-        target = torch.nn.Conv2d
-    if isinstance(target, type):
-        output = layer_of(target, call, tensors)(tensors["input"]).detach()
-    else:
-        rest = (call.stride, call.padding, call.dilation, call.groups)
-        output = target(tensors["input"], tensors["weight"], tensors.get("bias"), *rest)
-    found = {"output": output}
-    if call.gradients:
-        leaves = [tensors[name] for name in call.gradients]
-        gradients = torch.autograd.grad(output, leaves, tensors["grad_output"])
-        found |= {f"gradient of {n}": g for n, g in zip(call.gradients, gradients, strict=True)}
-    return found
-
-
-def derivatives(
-    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    """Return the tangent along ones, or the gradients of the sum of all gradients."""
-    x, w = tensors["input"], tensors["weight"]
-    if call.derivative == "forward-mode":
-        along = torch.ones_like(x), torch.ones_like(w)
-        found: tuple[torch.Tensor, ...] = torch.func.jvp(
-            lambda a, b: target(a, b, None, call.stride, call.padding), (x, w), along
-        )
-        return dict(zip(("output", "tangent"), found, strict=True))
-    output = target(x, w, None, call.stride, call.padding)
-    first = torch.autograd.grad(output, [x, w], tensors["grad_output"], create_graph=True)
-    total = first[0].sum() + first[1].sum()
-    second = torch.autograd.grad(total, [x, w], materialize_grads=True)
-    return {"output": output, "second input": second[0], "second weight": second[1]}
-
-
-def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
-    return left.shape == right.shape and left.dtype == right.dtype and bool((left == right).all())

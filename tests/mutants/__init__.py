@@ -6,8 +6,19 @@ that their targets name.
 
 from __future__ import annotations
 
-from tests.mutants import list_behaviour, list_geometry, list_gradients, list_grouping
-from tests.mutants.catalogue import PROPERTIES, Call, Mutant
+from tests.mutants import (
+    list_backward,
+    list_behaviour,
+    list_calls,
+    list_geometry,
+    list_gradients,
+    list_grouping,
+    list_layouts,
+    list_paths,
+    list_values,
+)
+from tests.mutants.catalogue import CLASSES, PROPERTIES, Call, Mutant
+from tests.mutants.list_survivors import SURVIVORS
 
 MUTANTS: tuple[Mutant, ...] = (
     *list_geometry.GEOMETRY,
@@ -18,6 +29,14 @@ MUTANTS: tuple[Mutant, ...] = (
     *list_behaviour.MEMORY,
     *list_behaviour.STATE,
     *list_behaviour.MODULES,
+    *list_layouts.LAYOUTS,
+    *list_paths.PATHS,
+    *list_backward.BACKWARD,
+    *list_calls.CACHES,
+    *list_calls.MODES,
+    *list_values.SPECIALS,
+    *list_values.ROUNDING,
+    *list_values.VALIDATION,
 )
 
-__all__ = ["MUTANTS", "PROPERTIES", "Call", "Mutant"]
+__all__ = ["CLASSES", "MUTANTS", "PROPERTIES", "SURVIVORS", "Call", "Mutant"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 Pair = tuple[int, int]
@@ -38,6 +39,11 @@ ENDINGS = (
     "test_edge_kernel_is_recovered",
     "test_ambiguous_kernel_ends_at_one_half",
 )
+SPECIAL = "test_special_values_reach_what_sees_them"
+SEQUENCES = "test_sequences_of_calls"
+REFUSALS = "test_invalid_calls_are_refused"
+PAIRS = "test_every_pair_of_levels"
+CONTEXTS = "test_modes_agree"
 
 PROPERTIES = (
     VALUE,
@@ -65,6 +71,28 @@ PROPERTIES = (
     MODES,
     TRAINING,
     *ENDINGS,
+    SPECIAL,
+    SEQUENCES,
+    REFUSALS,
+    PAIRS,
+    CONTEXTS,
+)
+
+# What kind of defect a mutant has.
+CLASSES = (
+    "geometry",  # padding, stride, dilation, size of the output
+    "kernel",  # which taps and channels are read, and in which order
+    "tail",  # what is left over by a vector, tile or block
+    "groups",  # groups and depthwise paths
+    "bookkeeping",  # bias, batch, form of the result
+    "layout",  # strides and offsets of operands
+    "memory",  # writes to operands, shared or unwritten outputs
+    "state",  # caches, dependence on earlier calls or on chance
+    "gradient",  # derivatives alone
+    "precision",  # too few bits, too small a range, not bilinear
+    "special",  # NaN and infinities
+    "validation",  # an invalid call is accepted
+    "mode",  # wrong in a mode of execution, or in one way of asking for gradients
 )
 
 
@@ -72,9 +100,12 @@ PROPERTIES = (
 class Call:
     """One hand-made call: shapes, parameters, and the kind of values (a key of `KINDS`).
 
-    `layouts` names the operands that are channels_last; `calls` is how often it is made, each
-    time with other values unless `repeat`; `gradients` names those asked for; `mode` is the
-    padding mode (modules only); `derivative` is as in a `Case`, along directions of ones.
+    `layouts` names operands and how they lie in memory, "input:slice" (a key of `LAYOUTS` in
+    tests/calls.py; "input" alone is channels_last); `calls` is how often it is made, each time
+    with other values unless `repeat`, after `before` if there is one; `gradients` names those asked
+    for; `mode` is the padding mode (modules only); `derivative` is as in a `Case`, along
+    directions of ones; `special` sets elements, by operand and flat index; `context` is the mode of
+    execution (a key of `CONTEXTS` there). `bias_size` and `weight_dtype` make calls invalid.
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)
@@ -91,15 +122,22 @@ class Call:
     gradients: tuple[str, ...] = ()
     calls: int = 1
     repeat: bool = False
+    before: Call | None = None
     mode: str = "zeros"
     derivative: str = "first"
+    special: tuple[tuple[str, int, float], ...] = ()
+    context: str = ""
+    bias_size: int = 0
+    weight_dtype: str = ""
 
 
 @dataclass(frozen=True)
 class Mutant:
     """A wrong implementation with one defect, and the properties that must each kill it.
 
-    `trigger` is a call that shows the defect, `clear` one outside its region.
+    `trigger` is a call that shows the defect, `clear` one outside its region. `klass` is one of
+    `CLASSES`; `source` the report that the defect is re-created from. `region` says where it shows:
+    all of these factors must have these levels, on all data but by chance.
     """
 
     place: str
@@ -107,6 +145,13 @@ class Mutant:
     killers: tuple[str, ...]
     trigger: Call
     clear: Call = field(default_factory=Call)
+    klass: str = field(kw_only=True)
+    source: str = field(default="own", kw_only=True)
+    region: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
+
+    def __post_init__(self) -> None:
+        if self.klass not in CLASSES:
+            raise ValueError(f"`klass`={self.klass!r} is not one of {', '.join(CLASSES)}")
 
     @property
     def target(self) -> str:
@@ -117,3 +162,13 @@ class Mutant:
     def name(self) -> str:
         """The attribute of its module: unique among the mutants."""
         return self.place.partition(":")[2]
+
+    @property
+    def family(self) -> str:
+        """The module that it is in."""
+        return self.place.partition(":")[0]
+
+    @property
+    def strength(self) -> int:
+        """The number of factors that must meet; 0: wrong on nearly every call."""
+        return len(self.region)

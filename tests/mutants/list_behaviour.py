@@ -24,6 +24,7 @@ MEMORY = (
         (UNCHANGED,),
         Call(),
         Call(kind="ones"),
+        klass="memory",
     ),
     Mutant(
         "memory:weight_left_flipped",
@@ -31,6 +32,8 @@ MEMORY = (
         (UNCHANGED,),
         Call(),
         Call(w=(4, 4, 1, 1)),
+        klass="memory",
+        region={"kernel": "not 1x1"},
     ),
     Mutant(
         "memory:bias_left_scaled",
@@ -38,6 +41,8 @@ MEMORY = (
         (UNCHANGED,),
         Call(bias=True, layouts=("input",)),
         Call(bias=True),
+        klass="memory",
+        region={"bias": "yes", "input layout": "channels_last"},
     ),
     Mutant(
         "memory:output_buffer_reused",
@@ -45,6 +50,8 @@ MEMORY = (
         (OWNS,),
         Call(calls=2),
         Call(x=(1, 4, 7, 6)),
+        klass="memory",
+        region={"passes": "forward", "sequence": "the same output shape again"},
     ),
     Mutant(
         "memory:outputs_in_one_arena",
@@ -52,6 +59,8 @@ MEMORY = (
         (OWNS,),
         Call(calls=2),
         Call(gradients=("input",), calls=2),
+        klass="memory",
+        region={"passes": "forward", "sequence": "any two calls"},
     ),
     Mutant(
         "memory:identity_returns_its_input",
@@ -59,6 +68,15 @@ MEMORY = (
         (OWNS,),
         Call(w=(4, 1, 1, 1), groups=4, kind="ones"),
         Call(w=(4, 1, 1, 1), groups=4),
+        klass="memory",
+        region={
+            "kernel": "1x1",
+            "stride": "1",
+            "padding": "0",
+            "groups": "depthwise",
+            "bias": "no",
+            "values": "weights of 1",
+        },
     ),
     Mutant(
         "memory:pointwise_result_in_the_input",
@@ -66,12 +84,22 @@ MEMORY = (
         (UNCHANGED, OWNS),
         Call(x=(2, 1, 5, 5), w=(1, 1, 1, 1)),
         Call(x=(2, 1, 5, 5), w=(2, 1, 1, 1)),
+        klass="memory",
+        region={
+            "kernel": "1x1",
+            "stride": "1",
+            "padding": "0",
+            "channels": "1 in, 1 out",
+            "passes": "forward",
+        },
     ),
     Mutant(
         "memory:last_tile_unwritten",
         "columns after the last whole tile of four are unwritten",
         (VALUE, INTEGERS),
         Call(x=(2, 4, 7, 7)),
+        klass="memory",
+        region={"output width": "not a multiple of 4, 5 or more"},
     ),
     Mutant(
         "memory:padding_rows_unwritten",
@@ -79,6 +107,8 @@ MEMORY = (
         (INTEGERS,),
         Call(padding=(3, 0)),
         Call(padding=(2, 0)),
+        klass="memory",
+        region={"rows": "some read only padding"},
     ),
     Mutant(
         "memory:input_strides_ignored",
@@ -86,6 +116,8 @@ MEMORY = (
         (VALUE, INTEGERS),
         Call(layouts=("input",)),
         Call(layouts=("weight",)),
+        klass="layout",
+        region={"input layout": "channels_last"},
     ),
     Mutant(
         "memory:weight_strides_ignored",
@@ -93,12 +125,16 @@ MEMORY = (
         (VALUE, INTEGERS),
         Call(layouts=("weight",)),
         Call(layouts=("input",)),
+        klass="layout",
+        region={"weight layout": "channels_last"},
     ),
     Mutant(
         "memory:channels_last_misses_last_channel",
         "a channels_last input loses its last channel",
         (VALUE, INTEGERS),
         Call(layouts=("input",)),
+        klass="layout",
+        region={"input layout": "channels_last", "group_channels": "several"},
     ),
     Mutant(
         "memory:mixed_layouts_transposed",
@@ -106,6 +142,8 @@ MEMORY = (
         (INTEGERS,),
         Call(layouts=("weight",)),
         Call(layouts=("input", "weight")),
+        klass="layout",
+        region={"weight layout": "channels_last", "input layout": "contiguous"},
     ),
 )
 
@@ -116,6 +154,8 @@ STATE = (
         (LINEAR_WEIGHT,),
         Call(calls=2),
         Call(w=(3, 4, 3, 3)),
+        klass="state",
+        region={"passes": "no weight", "sequence": "the same weight shape, other values"},
     ),
     Mutant(
         "state:weights_cached_by_address",
@@ -123,6 +163,8 @@ STATE = (
         (TRAINING,),
         Call(calls=2),
         Call(w=(3, 4, 2, 3)),
+        klass="state",
+        region={"sequence": "weight changed in place"},
     ),
     Mutant(
         "state:results_cached_by_shape",
@@ -130,6 +172,8 @@ STATE = (
         (LINEAR_INPUT, LINEAR_WEIGHT),
         Call(calls=2),
         Call(w=(3, 4, 3, 3)),
+        klass="state",
+        region={"passes": "forward", "sequence": "the same form, other values"},
     ),
     Mutant(
         "state:every_second_call_reversed",
@@ -137,6 +181,8 @@ STATE = (
         (SAME_BITS,),
         Call(kind="normal", calls=2, repeat=True),
         Call(calls=2),
+        klass="state",
+        region={"sequence": "any two calls"},
     ),
     Mutant(
         "state:random_summation_order",
@@ -144,12 +190,16 @@ STATE = (
         (SAME_BITS,),
         Call(x=(2, 4, 16, 16), w=(4, 4, 7, 7), kind="normal", calls=4, repeat=True),
         Call(calls=2),
+        klass="state",
+        region={"kernel_h": "2 or more"},
     ),
     Mutant(
         "state:careless_after_warm_up",
         "operands are rounded from the fourth call on",
         (VALUE,),
         Call(kind="normal", calls=4),
+        klass="state",
+        region={"sequence": "four calls"},
     ),
 )
 
@@ -160,6 +210,8 @@ MODULES = (
         (MODES,),
         Call(padding=(1, 1), mode="reflect"),
         Call(padding=(1, 1), mode="circular"),
+        klass="geometry",
+        region={"padding_mode": "reflect"},
     ),
     Mutant(
         "modules:CircularReplicates",
@@ -167,6 +219,8 @@ MODULES = (
         (MODES,),
         Call(padding=(1, 1), mode="circular"),
         Call(padding=(1, 2), mode="reflect"),
+        klass="geometry",
+        region={"padding_mode": "circular"},
     ),
     Mutant(
         "modules:CircularOneOff",
@@ -174,6 +228,8 @@ MODULES = (
         (MODES,),
         Call(padding=(1, 1), mode="circular"),
         Call(padding=(1, 2), mode="replicate"),
+        klass="geometry",
+        region={"padding_mode": "circular"},
     ),
     Mutant(
         "modules:ReplicateTakesZerosAtTheCorner",
@@ -181,6 +237,8 @@ MODULES = (
         (MODES,),
         Call(padding=(1, 1), mode="replicate"),
         Call(padding=(0, 1), mode="replicate"),
+        klass="geometry",
+        region={"padding_mode": "replicate", "padding": "1 or more on both axes"},
     ),
     Mutant(
         "modules:ModesSwapAxes",
@@ -188,6 +246,8 @@ MODULES = (
         (MODES,),
         Call(padding=(0, 1), mode="replicate"),
         Call(padding=(1, 1), mode="replicate"),
+        klass="geometry",
+        region={"padding_mode": "not zeros", "padding": "unequal"},
     ),
     Mutant(
         "modules:ModesPadWithZeros",
@@ -195,6 +255,8 @@ MODULES = (
         (MODES,),
         Call(padding=(1, 1), mode="reflect"),
         Call(padding=(0, 0), mode="reflect"),
+        klass="geometry",
+        region={"padding_mode": "not zeros"},
     ),
     Mutant(
         "modules:ModesIgnoreBatch",
@@ -202,11 +264,15 @@ MODULES = (
         (MODES,),
         Call(padding=(1, 1), mode="circular"),
         Call(x=(1, 4, 7, 6), padding=(1, 1), mode="circular"),
+        klass="bookkeeping",
+        region={"padding_mode": "not zeros", "batch": "2 or more"},
     ),
     Mutant(
         "modules:BiasOfConstruction",
         "the bias of construction is added",
         (BIAS,),
         Call(bias=True),
+        klass="bookkeeping",
+        region={"bias": "yes"},
     ),
 )

@@ -24,6 +24,8 @@ GEOMETRY = (
         (VALUE, INTEGERS, FORM, PADDING),
         Call(padding=(0, 1)),
         Call(padding=(1, 1)),
+        klass="geometry",
+        region={"padding": "unequal"},
     ),
     Mutant(
         "geometry:same_extra_at_start",
@@ -31,12 +33,16 @@ GEOMETRY = (
         (VALUE, INTEGERS, PADDING),
         Call(w=(4, 4, 2, 2), padding="same"),
         Call(padding="same"),
+        klass="geometry",
+        region={"padding": "same", "kernel": "even extent"},
     ),
     Mutant(
         "geometry:pads_at_end",
         "all padding lies below and to the right",
         (VALUE, INTEGERS, PADDING),
         Call(padding=(1, 1)),
+        klass="geometry",
+        region={"padding": "1 or more"},
     ),
     Mutant(
         "geometry:padding_capped",
@@ -44,6 +50,8 @@ GEOMETRY = (
         (FORM, PADDING),
         Call(w=(4, 4, 1, 1), padding=(1, 0)),
         Call(padding=(1, 1)),
+        klass="geometry",
+        region={"padding_vs_kernel": "kernel or more"},
     ),
     Mutant(
         "geometry:right_padding_repeats_edge",
@@ -51,6 +59,8 @@ GEOMETRY = (
         (VALUE, INTEGERS, PADDING),
         Call(padding=(0, 1)),
         Call(padding=(1, 0)),
+        klass="geometry",
+        region={"padding_w": "1 or more"},
     ),
     Mutant(
         "geometry:right_padding_reads_next_row",
@@ -58,6 +68,8 @@ GEOMETRY = (
         (VALUE, INTEGERS, PADDING),
         Call(padding=(0, 1)),
         Call(padding=(1, 0)),
+        klass="geometry",
+        region={"padding_w": "1 or more"},
     ),
     Mutant(
         "geometry:pointwise_border_without_bias",
@@ -65,12 +77,16 @@ GEOMETRY = (
         (BIAS,),
         Call(w=(4, 4, 1, 1), padding=(1, 1), bias=True),
         Call(padding=(1, 1), bias=True),
+        klass="bookkeeping",
+        region={"kernel": "1x1", "stride": "1", "padding": "1 or more", "bias": "yes"},
     ),
     Mutant(
         "geometry:stride_starts_at_one",
         "a strided axis starts at 1",
         (VALUE, INTEGERS, STRIDE),
         Call(stride=(2, 1)),
+        klass="geometry",
+        region={"stride": "not 1"},
     ),
     Mutant(
         "geometry:stride_h_for_both",
@@ -78,6 +94,8 @@ GEOMETRY = (
         (FORM, STRIDE),
         Call(stride=(1, 2)),
         Call(stride=(2, 2)),
+        klass="geometry",
+        region={"stride": "unequal"},
     ),
     Mutant(
         "geometry:stride_capped_at_kernel",
@@ -85,6 +103,8 @@ GEOMETRY = (
         (FORM, STRIDE),
         Call(w=(4, 4, 1, 1), stride=(2, 2)),
         Call(stride=(2, 3)),
+        klass="geometry",
+        region={"stride_vs_kernel": "larger"},
     ),
     Mutant(
         "geometry:strided_loop_ends_early",
@@ -92,6 +112,8 @@ GEOMETRY = (
         (INTEGERS, STRIDE),
         Call(x=(2, 4, 7, 7), stride=(2, 2)),
         Call(stride=(2, 2)),
+        klass="tail",
+        region={"stride_w": "2 or more", "remainder": "no columns left over"},
     ),
     Mutant(
         "geometry:size_rounded_up",
@@ -99,6 +121,8 @@ GEOMETRY = (
         (FORM, STRIDE),
         Call(stride=(2, 2)),
         Call(x=(2, 4, 7, 7), stride=(2, 2)),
+        klass="geometry",
+        region={"remainder": "left over"},
     ),
     Mutant(
         "geometry:dilation_h_for_both",
@@ -106,6 +130,8 @@ GEOMETRY = (
         (FORM, DILATION),
         Call(dilation=(1, 2)),
         Call(dilation=(2, 2)),
+        klass="geometry",
+        region={"dilation": "unequal", "kernel_w": "2 or more"},
     ),
     Mutant(
         "geometry:dilation_ignored_with_groups",
@@ -113,6 +139,8 @@ GEOMETRY = (
         (INTEGERS, DILATION),
         Call(w=(4, 2, 3, 3), dilation=(2, 2), groups=2),
         Call(dilation=(2, 2)),
+        klass="geometry",
+        region={"groups": "2 or more", "dilation": "not 1", "kernel": "not 1x1"},
     ),
     Mutant(
         "geometry:last_dilated_row_one_early",
@@ -120,6 +148,8 @@ GEOMETRY = (
         (VALUE, INTEGERS, DILATION),
         Call(dilation=(2, 1)),
         Call(dilation=(1, 2)),
+        klass="geometry",
+        region={"dilation_h": "2 or more", "kernel_h": "2 or more"},
     ),
 )
 
@@ -130,6 +160,8 @@ KERNELS = (
         (VALUE, INTEGERS, FLIPPED, *ENDINGS),
         Call(),
         Call(w=(4, 4, 1, 1)),
+        klass="kernel",
+        region={"kernel": "not 1x1"},
     ),
     Mutant(
         "kernels:flipped_rows",
@@ -137,6 +169,8 @@ KERNELS = (
         (VALUE, INTEGERS, FLIPPED),
         Call(),
         Call(w=(4, 4, 1, 3)),
+        klass="kernel",
+        region={"kernel_h": "2 or more"},
     ),
     Mutant(
         "kernels:transposed",
@@ -144,6 +178,8 @@ KERNELS = (
         (VALUE, INTEGERS, FLIPPED),
         Call(),
         Call(w=(4, 4, 2, 3)),
+        klass="kernel",
+        region={"kernel": "square"},
     ),
     Mutant(
         "kernels:last_tap_dropped",
@@ -151,6 +187,8 @@ KERNELS = (
         (VALUE, INTEGERS),
         Call(),
         Call(w=(4, 4, 2, 2)),
+        klass="kernel",
+        region={"taps": "odd, 3 or more"},
     ),
     Mutant(
         "kernels:wide_kernel_cut",
@@ -158,12 +196,16 @@ KERNELS = (
         (INTEGERS,),
         Call(w=(4, 4, 1, 6)),
         Call(w=(4, 4, 1, 5)),
+        klass="kernel",
+        region={"kernel_w": "6 or more"},
     ),
     Mutant(
         "kernels:tall_kernel_row_skipped",
         "the middle row of a tall kernel is skipped",
         (VALUE, INTEGERS),
         Call(w=(4, 4, 3, 1)),
+        klass="kernel",
+        region={"kernel": "taller than wide"},
     ),
     Mutant(
         "kernels:pointwise_transposed",
@@ -171,6 +213,8 @@ KERNELS = (
         (POINTWISE,),
         Call(w=(4, 4, 1, 1)),
         Call(w=(3, 4, 1, 1)),
+        klass="kernel",
+        region={"kernel": "1x1", "out_channels": "as many as in a group"},
     ),
     Mutant(
         "kernels:pointwise_odd_channel",
@@ -178,12 +222,16 @@ KERNELS = (
         (POINTWISE,),
         Call(x=(2, 3, 5, 5), w=(4, 3, 1, 1)),
         Call(w=(4, 4, 1, 1)),
+        klass="tail",
+        region={"kernel": "1x1", "group_channels": "odd, 3 or more"},
     ),
     Mutant(
         "kernels:output_channel_tail",
         "the last output channel misses an input channel if Cout % 4 is 3",
         (VALUE, INTEGERS),
         Call(w=(3, 4, 3, 3)),
+        klass="tail",
+        region={"out_channels": "3 modulo 4"},
     ),
     Mutant(
         "kernels:output_channels_past_tile",
@@ -191,6 +239,8 @@ KERNELS = (
         (INTEGERS,),
         Call(w=(17, 4, 3, 3)),
         Call(w=(16, 4, 3, 3)),
+        klass="tail",
+        region={"out_channels": "17 or more"},
     ),
     Mutant(
         "kernels:input_channel_tail",
@@ -198,6 +248,8 @@ KERNELS = (
         (INTEGERS,),
         Call(x=(2, 9, 7, 6), w=(4, 9, 3, 3)),
         Call(x=(2, 8, 7, 6), w=(4, 8, 3, 3)),
+        klass="tail",
+        region={"group_channels": "1 modulo 8, 9 or more"},
     ),
     Mutant(
         "kernels:last_column_tail",
@@ -205,6 +257,8 @@ KERNELS = (
         (INTEGERS,),
         Call(x=(2, 4, 3, 11)),
         Call(x=(2, 4, 3, 10)),
+        klass="tail",
+        region={"output width": "1 modulo 8, 9 or more"},
     ),
     Mutant(
         "kernels:full_window_rotates",
@@ -212,5 +266,7 @@ KERNELS = (
         (INTEGERS,),
         Call(w=(4, 4, 7, 6)),
         Call(w=(4, 4, 7, 5)),
+        klass="kernel",
+        region={"kernel": "as large as the padded input", "dilation": "1", "kernel_w": "2 or more"},
     ),
 )
