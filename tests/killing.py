@@ -23,7 +23,7 @@ from properties.violations import Violation
 
 Test = Callable[..., None]
 # Violations by which a mutant ends beside its defect: what it is written with failed.
-ACCIDENTS = ("crash", "hang", "declined", "error")
+ACCIDENTS = ("crash", "hang", "declined")
 
 
 class Recycling(Spares):
