@@ -13,7 +13,10 @@ from tests.mutants import (
     list_geometry,
     list_gradients,
     list_grouping,
+    list_kernels,
     list_layouts,
+    list_modules,
+    list_numerics,
     list_paths,
     list_values,
 )
@@ -22,13 +25,13 @@ from tests.mutants.list_survivors import SURVIVORS
 
 MUTANTS: tuple[Mutant, ...] = (
     *list_geometry.GEOMETRY,
-    *list_geometry.KERNELS,
+    *list_kernels.KERNELS,
     *list_grouping.GROUPING,
-    *list_grouping.NUMERICS,
+    *list_numerics.NUMERICS,
     *list_gradients.GRADIENT,
     *list_behaviour.MEMORY,
     *list_behaviour.STATE,
-    *list_behaviour.MODULES,
+    *list_modules.MODULES,
     *list_layouts.LAYOUTS,
     *list_paths.PATHS,
     *list_backward.BACKWARD,

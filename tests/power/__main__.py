@@ -1,10 +1,11 @@
 """`python -m tests.power`: how many mutants die, by what, and after how many cases.
 
-Each mutant goes through the gate's properties until the first violation, with the gate's own
-inputs (seed 0) and with others; and through what else is used to test a convolution: PyTorch's
-OpInfo samples (also strided, and its errors), ONNX's node tests, and 300 uniform random calls, the
-last two and the first judged by `assert_close` against torch as PyTorch judges (ONNX's by their own
-tolerances). What `--json` holds already is not measured again: a run may be ended and resumed.
+Each mutant goes through the gate's properties until the first violation, on real dtypes, with the
+gate's own seed (0) and with others; and through what else is used to test a convolution: PyTorch's
+OpInfo samples (also strided, and its errors) and 300 uniform random calls, both judged by
+`assert_close` against torch as PyTorch judges, and ONNX's node tests with their own tolerances.
+What `--json` holds already is not measured again: a run may be ended and resumed. Needs the extra
+`benchmarks`.
 """
 
 from __future__ import annotations

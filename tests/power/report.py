@@ -37,7 +37,7 @@ class Results:
 def tables(results: Results, mutants: Sequence[Mutant]) -> Iterator[str]:
     """Yield the lines that tell how many mutants each method kills, and how soon."""
     measured = [m for m in mutants if results.records["suite"].get(m.name)]
-    yield "killed / measured, with the first seed (for the suite: the gate's own inputs)"
+    yield "killed / measured, with seed 0, which is the gate's"
     yield from _table("class", results, mutants, CLASSES, lambda mutant: mutant.klass)
     strengths = sorted({mutant.strength for mutant in mutants})
     yield from _table("strength", results, mutants, strengths, lambda mutant: mutant.strength)
