@@ -16,7 +16,7 @@ from properties.case import Case
 from properties.domain import FACTORS, Domain, OutOfDomain
 from properties.drafts import SCALES, Draft, Geometry, Pair
 from properties.dtypes import DTYPES, INTEGER
-from properties.feasibility import left_by_mode
+from properties.feasibility import COSTLY, left_by_mode
 from properties.known import avoiding
 from properties.layouts import refusal
 
@@ -40,7 +40,6 @@ FITS = tuple(product(("free", "free", "free", "equal", "larger"), (0, 1, 2, 3)))
 PLAIN = {"stride": 3, "dilation": 3, "groups": 2, "padding_mode": 2, "dtype": 4}
 TWICE = ("float64", "float16", "bfloat16")  # offered twice, where float32 is five times
 DIGITS = tuple(range(97))  # of a seed
-COSTLY = ("compile", "compile-inductor")
 
 # Layouts that most tensors have; every other one is offered once.
 COMMON = {"contiguous": 14, "channels_last": 8}

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 from properties.case import Case
-from properties.domain import Domain
 from properties.infeasible import infeasible
 from properties.levels import levels
-from properties.planned import PLANNED, SIZES, Level, Levels, planned
+from properties.planned import PLANNED, SIZES, Level, Levels
 
 Pair = frozenset[Level]
 
@@ -23,6 +22,8 @@ def factors(case: Case) -> dict[str, str]:
     kinds = [str(getattr(t.values, "kind", "explicit")) for t in (case.input, case.weight)]
     found["values"] = " x ".join(kind.rstrip("0123456789") for kind in kinds)
     exponent = getattr(case.input.values, "exponent", 0)
+    blind = "read only padding" in (found["rows"], found["columns"])
+    found["reads"] = "only padding" if blind else "the input"
     found["scale"] = "up" if exponent > 0 else "down" if exponent else "0"
     for factor in ("in_channels", "out_channels", "output_width", "output_height"):
         size = int(found[factor])
@@ -35,13 +36,6 @@ def pairs(found: Mapping[str, str]) -> Iterator[Pair]:
     """Yield the cells of a case, given its levels."""
     known = [level for level in found.items() if level[1] in PLANNED[level[0]]]
     return map(frozenset, combinations(known, 2))
-
-
-def hit(cases: Iterable[Case], domain: Domain) -> int:
-    """Count the planned cells of a domain that these calls have."""
-    names = planned(domain)
-    own = {pair for case in cases for pair in pairs(factors(case))}
-    return sum(all(level in names[factor] for factor, level in pair) for pair in own)
 
 
 def cells(names: Levels = PLANNED) -> Iterable[Pair]:

@@ -8,7 +8,7 @@ counts where the finished case has it. An array is a function of the domain alon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -19,15 +19,15 @@ import numpy as np
 
 from properties.case import Case
 from properties.composition import compose
-from properties.coverage import cells, factors
+from properties.coverage import Pair, cells, factors, pairs
 from properties.domain import Domain, OutOfDomain
 from properties.drafts import VALUES
 from properties.pins import Wanted, pins_of
-from properties.planned import Level, planned
+from properties.planned import PLANNED, Level, planned
 
 CANDIDATES = 3  # of which the best is taken
-TRIES = {True: 400, False: 40}  # for one that has the pair at all; in a narrower domain
-REACHES = 100  # for a call that has a level at all
+TRIES = {True: 2000, False: 40}  # for one that has the pair at all; in a narrower domain
+REACHES = 400  # for a call that has a level at all
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Covering:
-    """The rows of an array; the pairs that they have, and those that no row has."""
+    """The rows of an array; the cells that are planned, and those of them that no row has."""
 
     rows: Sequence[Row]
-    planned: int
-    missing: Sequence[tuple[Level, Level]]
+    planned: frozenset[Pair]
+    missing: frozenset[Pair]
+
+    def hit(self, cases: Iterable[Case]) -> int:
+        """Count the planned cells that these calls have."""
+        return len(self.planned & {cell for case in cases for cell in pairs(factors(case))})
 
 
 def covering(domain: Domain, whole: bool = True) -> Covering:
@@ -53,10 +57,12 @@ def covering(domain: Domain, whole: bool = True) -> Covering:
     In a domain that is not the `whole` of what an implementation of its form can have, a pair that
     many tries do not find is not planned.
     """
+    with suppress(OutOfDomain):
+        domain = domain.within(mode=PLANNED["mode"])
     array = _Builder(domain, TRIES[whole]).build()
     if whole:
         return array
-    return replace(array, planned=array.planned - len(array.missing), missing=())
+    return replace(array, planned=array.planned - array.missing, missing=frozenset())
 
 
 class _Builder:
@@ -87,9 +93,9 @@ class _Builder:
         rows, missing = [], []
         size = {factor: len(places) for factor, places in self.places.items()}
         # The factors with most levels decide how many rows there are: their pairs come first.
-        pairs = [(int(i), int(j)) for i, j in np.argwhere(np.triu(self.feasible))]
-        pairs.sort(key=lambda p: -size[self.levels[p[0]][0]] * size[self.levels[p[1]][0]])
-        for i, j in pairs:
+        order = [(int(i), int(j)) for i, j in np.argwhere(np.triu(self.feasible))]
+        order.sort(key=lambda p: -size[self.levels[p[0]][0]] * size[self.levels[p[1]][0]])
+        for i, j in order:
             if not self.left[i, j]:
                 continue
             found = list(islice(self._candidates(i, j), CANDIDATES))
@@ -99,8 +105,11 @@ class _Builder:
                 rows.append(row)
             else:
                 missing.append((i, j))
-        lost = [(self.levels[i], self.levels[j]) for i, j in missing if self.left[i, j]]
-        return Covering(rows, len(pairs), lost)
+        lost = [(i, j) for i, j in missing if self.left[i, j]]
+        return Covering(rows, self._named(order), self._named(lost))
+
+    def _named(self, places: Iterable[tuple[int, int]]) -> frozenset[Pair]:
+        return frozenset(frozenset({self.levels[i], self.levels[j]}) for i, j in places)
 
     def _new(self, own: list[int]) -> int:
         return int(np.count_nonzero(self.left[np.ix_(own, own)]))

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from properties.domain import FACTORS, Domain
 from properties.dtypes import INTEGER, REAL
+from properties.layouts import LAYOUTS, OF_BATCHES
 
 FIXED = {
     "form": ("function", "module"),
     "device": ("cpu", "cuda"),
     "target": ("stock", "own"),
 }
+COSTLY = ("compile", "compile-inductor")  # modes of which a few cases must do
 ON_REQUEST = ("compile-inductor",)  # modes that are drawn only if the domain names them
 OF_LAYERS = (
     "functional_call", "eval", "state_dict", "deepcopy", "pickle", "to-dtype", "to-memory_format",
@@ -78,8 +81,8 @@ RULES = (
     Rule("parameters are no integers", "dtype", INTEGER, "form", ("function",)),
     Rule("F.conv2d has no padding_mode", "form", ("function",), "padding_mode", ("zeros",)),
     Rule("padding='same' has no stride", "padding", ("same",), "stride", ("1",)),
-    Rule("an unbatched image cannot be channels_last", "batch", ("unbatched",),
-         "layout", ("contiguous",)),
+    Rule("an image without a batch has no such layout", "batch", ("unbatched",),
+         "layout", tuple(layout for layout in LAYOUTS if layout not in OF_BATCHES)),
 )  # fmt: skip
 
 
@@ -88,9 +91,14 @@ def feasible(chosen: Mapping[str, str]) -> str | None:
     return next((rule.name for rule in RULES if rule.forbids(chosen)), None)
 
 
-def left_by_mode(domain: Domain) -> dict[str, Domain]:
+def left_by_mode(domain: Domain) -> Mapping[str, Domain]:
     """Return for each mode of a domain what it leaves of it; without modes that leave nothing."""
-    found = {}
+    return _left_by_mode(tuple(domain.levels.items()))
+
+
+@lru_cache(maxsize=64)
+def _left_by_mode(levels: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, Domain]:
+    found, domain = {}, Domain(dict(levels))
     for mode in domain.options("mode"):
         left = {**domain.levels, "mode": (mode,)}
         for rule in RULES:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from properties.domain import FACTORS as DOMAIN
 from properties.dtypes import COMPLEX, INTEGER
+from properties.feasibility import RULES as OF_MODES
 from properties.layouts import LAYOUTS, OF_BATCHES, OF_VECTORS
 from properties.planned import PLANNED, Level, Levels
 
@@ -15,6 +16,8 @@ _INTEGRAL = ("integers x integers", "onehot x integers", "integers x onehot", "i
 _REAL = tuple(dtype for dtype in DOMAIN["dtype"] if dtype not in INTEGER)
 _ROUNDED = tuple(v for v in PLANNED["values"] if v not in (*_INTEGRAL, "words x words"))
 _SEVERAL = tuple(groups for groups in DOMAIN["groups"] if groups != "1")
+MODE_RULES = tuple(rule for rule in OF_MODES if rule.factor == "mode" and rule.other in DOMAIN)
+_LAYOUTS = ("input_layout", "weight_layout", "grad_output_layout")
 _HUGE = ("15 to 17", "31 to 33", "63 to 65")
 
 
@@ -165,13 +168,8 @@ RULES: Sequence[tuple[str, Levels, Levels]] = (
     ),
     (
         "nothing is padded",
-        {"rows": ("read only padding",), "columns": ("read only padding",)},
+        {"reads": ("only padding",)},
         {"padding": ("0", "valid")},
-    ),
-    (
-        "every other mode pads with the input",
-        {"rows": ("read only padding",), "columns": ("read only padding",)},
-        {"padding_mode": _but("padding_mode", "zeros")},
     ),
     (
         "channels are a multiple of groups",
@@ -226,17 +224,12 @@ RULES: Sequence[tuple[str, Levels, Levels]] = (
     (
         "beyond the sizes that are generated",
         {"kernel_fit": ("equal to the input",)},
-        dict.fromkeys(("output_width", "output_height"), _HUGE),
+        dict.fromkeys(("output_width", "output_height"), _HUGE[2:]),
     ),
     (
-        "beyond the sizes that are generated",
-        {"rows": ("read only padding",)},
-        {"output_height": ("3", *_HUGE)},
-    ),
-    (
-        "beyond the sizes that are generated",
-        {"columns": ("read only padding",)},
-        {"output_width": _HUGE},
+        "the gradient of a sum is all ones",
+        {"mode": ("sum-backward",)},
+        {"grad_output_layout": tuple(layout for layout in LAYOUTS if layout != "contiguous")},
     ),
     ("words are integers", {"values": ("words x words",)}, {"dtype": _REAL, "passes": _BACKWARD}),
     (
@@ -254,4 +247,24 @@ def infeasible(one: Level, other: Level) -> str:
         for a, b in ((one, other), (other, one)):
             if a[1] in left.get(a[0], ()) and b[1] in right.get(b[0], ()):
                 return name
+    return _by_mode(one, other) or _by_mode(other, one)
+
+
+def _by_mode(one: Level, other: Level) -> str:
+    """Return the rule of a mode that leaves a factor no level which the other level goes with."""
+    if one[0] != "mode":
+        return ""
+    for rule in MODE_RULES:
+        if one[1] not in rule.levels:
+            continue
+        factor = other[0] if rule.other == "layout" and other[0] in _LAYOUTS else rule.other
+        if factor == other[0]:
+            left = other[1] in (*rule.only, "none")
+        elif rule.other == "layout" and other[0] == "bias_layout":
+            left = other[1] in ("none", "contiguous")  # a vector has no other memory format
+        else:
+            levels = [level for level in rule.only if level in PLANNED.get(factor, ())]
+            left = not levels or any(not infeasible((factor, level), other) for level in levels)
+        if not left:
+            return rule.name
     return ""

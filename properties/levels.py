@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from properties.case import Case, Tensor
+from properties.case import Case
 from properties.kernels import kernels
+from properties.memory_formats import memory_levels
 from reference import BINARY16
 
 Pair = tuple[int, int]
@@ -21,7 +22,7 @@ def levels(case: Case) -> dict[str, str]:
         **_stride(case),
         **_padding(case),
         **_sizes(case),
-        **_memory(case),
+        **memory_levels(case),
         **kernels(case),
         "dilation": _pair(case.params.dilation),
         "dilation_h": "1" if case.params.dilation[0] == 1 else "2 or more",
@@ -141,39 +142,6 @@ def _sizes(case: Case) -> dict[str, str]:
         "several_columns": "yes" if case.output_shape[-1] > 1 else "no",
         "several_rows": "yes" if case.output_shape[-2] > 1 else "no",
     }
-
-
-def _memory(case: Case) -> dict[str, str]:
-    nhwc = _reads_as_channels_last(case.input) or _reads_as_channels_last(case.weight)
-    return {
-        **{
-            f"{name}_layout": "none" if tensor is None else tensor.effective_layout
-            for name, tensor in (
-                ("input", case.input),
-                ("weight", case.weight),
-                ("bias", case.bias),
-                ("grad_output", case.grad_output),
-            )
-        },
-        "reads_as": "channels_last" if nhwc else "contiguous",
-    }
-
-
-def _reads_as_channels_last(tensor: Tensor) -> bool:
-    """Tell whether torch takes these strides for channels_last.
-
-    The rule is `is_channels_last_strides_2d` of c10/core/MemoryFormat.h: strides that grow in the
-    order C, W, H, N; where extents of 1 leave it open, contiguous wins.
-    """
-    if len(tensor.shape) != 4 or tensor.strides[1] == 0:
-        return False
-    least = 0
-    for axis in (1, 3, 2, 0):
-        step, extent = tensor.strides[axis], tensor.shape[axis]
-        if extent == 0 or step < least or (axis == 0 and least == tensor.strides[1]):
-            return False
-        least = step * max(extent, 1)
-    return True
 
 
 def _groups(case: Case) -> str:

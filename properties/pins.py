@@ -33,8 +33,7 @@ def pins_of(factor: str, level: str) -> Pins:
         "dilation": _pair("dilation"),
         "padding": _padding,
         "padding_ends": lambda level: {"padding": lambda o: o == "same" or level == "even"},
-        "rows": _reads,
-        "columns": _reads,
+        "reads": _reads,
         "kernel_size": _kernel_size,
         "kernel_fit": lambda level: {"fit": lambda o: o[0] == FITS[level]},
         "stride_vs_kernel": lambda level: {"stride": lambda o: level == "within" or o != "1"},
@@ -65,10 +64,15 @@ def _padding(level: str) -> Pins:
 
 
 def _reads(level: str) -> Pins:
-    if level == "read the input":
+    if level == "the input":
         return {}
     # One pixel in the middle of the padding, and steps that miss it.
-    return {"padding": lambda o: o in ("1", "2", "3,1", "kernel"), "stride": lambda o: o != "1"}
+    return {
+        "padding": lambda o: o in ("1", "2", "3,1", "kernel"),
+        "stride": lambda o: o != "1",
+        "dilation": lambda o: o != "1",
+        "size": lambda o: o <= 3,
+    }
 
 
 def _kernel_size(level: str) -> Pins:
@@ -111,6 +115,8 @@ def _extent(axis: str, level: str) -> Pins:
     pins: Pins = {axis: lambda o: low <= o <= high}
     if high > 3:
         pins |= {"stretch": lambda o: o[0] in (axis, "both"), "fit": lambda o: o[0] == "free"}
+    if level == "31 to 33":  # as many as padding alone can make of a small input
+        pins |= {"padding": lambda o: o == "kernel", "dilation": lambda o: o == "3"}
     return pins
 
 

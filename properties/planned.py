@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from properties.domain import FACTORS as DOMAIN
 from properties.domain import Domain
+from properties.feasibility import COSTLY
 from properties.layouts import LAYOUTS, OF_VECTORS
 
 Level = tuple[str, str]  # a factor and one of its levels
@@ -30,13 +31,13 @@ PLANNED: Mapping[str, Sequence[str]] = {
     "padding": ("0", "1", "2", "unequal", "kernel or more", "valid", "same"),
     "padding_ends": ("even", "uneven"),
     "padding_mode": DOMAIN["padding_mode"],
-    "rows": ("read the input", "read only padding"),
-    "columns": ("read the input", "read only padding"),
+    "reads": ("the input", "only padding"),
     "dilation": ("1", "2", "3", "unequal"),
     "groups": DOMAIN["groups"],
     "batch": DOMAIN["batch"],
     "bias": DOMAIN["bias"],
     "passes": DOMAIN["passes"],
+    "mode": tuple(mode for mode in DOMAIN["mode"] if mode not in COSTLY),
     "in_channels": tuple(SIZES),
     "out_channels": tuple(SIZES),
     "output_width": tuple(SIZES),

@@ -8,7 +8,7 @@ from properties import violations as v
 from properties.dtypes import DTYPES
 from properties.invalid import Invalid, check_of
 from properties.observation import plain, raise_reported
-from properties.runner import encode
+from properties.runner import describe, encode
 from properties.subject import Subject
 from properties.wire import Buffer, Header
 
@@ -64,7 +64,7 @@ def encode_invalid(invalid: Invalid) -> tuple[Header, list[Buffer]]:
     for place, spec in enumerate(request["tensors"]):
         if spec["name"] in invalid.ones:
             tensor, dtype = invalid.ones[spec["name"]]
-            spec |= {"shape": tensor.shape, "strides": tensor.strides, "dtype": dtype}
+            spec.update(describe(spec["name"], tensor, dtype))
             buffers[place] = DTYPES[dtype].to_stored(tensor.expand(DTYPES["float64"])).tobytes()
     request |= {"request": "refuse", "params": invalid.arguments, "dtype": invalid.case.dtype}
     return request | {"devices": invalid.put("device"), "values": invalid.put("value")}, buffers

@@ -8,6 +8,7 @@ from typing import Any
 from properties.domain import FACTORS
 from properties.known import Avoidance, KnownDefect
 from properties.proofs import build, call, constant, ones
+from properties.stock_formats import FORMATS
 from properties.stock_gradients import GRADIENTS
 from properties.stock_other import OTHER
 from properties.stock_refusals import UNREFUSED
@@ -193,6 +194,7 @@ STOCK: tuple[KnownDefect, ...] = (
             groups=2,
         ),
     ),
+    *FORMATS,
     *GRADIENTS,
     *SPECIAL,
     KnownDefect(
