@@ -24,7 +24,7 @@ from properties.violations import Violation
 
 Test = Callable[..., None]
 # Violations by which a mutant ends beside its defect: what it is written with failed.
-ACCIDENTS = ("crash", "hang", "declined")
+ACCIDENTS = ("crash", "exit", "hang", "declined")
 
 
 class Recycling(Spares):

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 Tensor = torch.Tensor
 Pair = tuple[int, int]
 Edit = Callable[[Tensor], Tensor]
+# What no refusal is; other exceptions pass, since torch itself ends a recomputation by one.
+ACCIDENTS = (AttributeError, LookupError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ class Args:
 
 
 def conv2d_like(mutant: Callable[[Args], Tensor]) -> Callable[..., Tensor]:
-    """Give a function of `Args` the signature of `torch.nn.functional.conv2d`."""
+    """Give a function of `Args` the signature of `torch.nn.functional.conv2d`.
+
+    And its refusals: where the mutant fails on an invalid call, torch says what is wrong.
+    """
 
     def conv2d(
         input: Tensor,
@@ -86,15 +91,20 @@ def conv2d_like(mutant: Callable[[Args], Tensor]) -> Callable[..., Tensor]:
         dilation: int | Pair = 1,
         groups: int = 1,
     ) -> Tensor:
-        pads = padding if isinstance(padding, str) else _pair(padding)
-        return mutant(Args(input, weight, bias, _pair(stride), pads, _pair(dilation), groups))
+        try:
+            pads = padding if isinstance(padding, str) else _pair(padding)
+            return mutant(Args(input, weight, bias, _pair(stride), pads, _pair(dilation), groups))
+        except ACCIDENTS:
+            F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+            raise
 
     conv2d.__name__, conv2d.__doc__ = mutant.__name__, mutant.__doc__
     return conv2d
 
 
 def _pair(value: int | Pair) -> Pair:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
+    rows, columns = (value, value) if isinstance(value, int) else value
+    return rows, columns
 
 
 class _Detour(torch.autograd.Function):
@@ -152,15 +162,6 @@ def edited(tensor: Tensor, edit: Edit) -> Tensor:
 def without_last_column(y: Tensor) -> Tensor:
     """Return `y` with zeros in its last column."""
     return F.pad(y[..., :-1], (0, 1))
-
-
-def as_if_contiguous(tensor: Tensor) -> Tensor:
-    """Return the elements of a dense tensor as they lie in memory, read in row-major order."""
-    strides, step = [], 1
-    for extent in reversed(tensor.shape):
-        strides.append(step)
-        step *= max(extent, 1)
-    return tensor.as_strided(tensor.shape, strides[::-1])
 
 
 def misread(tensor: Tensor) -> Tensor:
