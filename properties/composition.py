@@ -28,11 +28,11 @@ EXTENTS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65)  # of an output
 CHANNELS = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65)
 SMALL = (1, 2, 3)
 # Which extents and channels may be large in one call.
-STRETCH = tuple(
-    product(
-        ("nothing", "width", "height", "both"),
-        ("nothing", "in_channels", "out_channels", "both_channels"),
-    )
+STRETCH = (
+    *product(
+        ("nothing", "width", "height"), ("nothing", "in_channels", "out_channels", "both_channels")
+    ),
+    ("both", "nothing"),
 )
 # How the kernel fits in the unpadded input, and what the last stride leaves over.
 FITS = tuple(product(("free", "free", "free", "equal", "larger"), (0, 1, 2, 3)))

@@ -22,7 +22,7 @@ from properties.facts import flags
 from properties.layers import Blueprint
 from properties.modes import MODES, PLAIN, Call, shortest
 from properties.operands import DTYPES, Named, Operands, Operation, Place
-from properties.outputs import Output, Outputs, read_bytes, span
+from properties.outputs import Output, Outputs, is_plain, read_bytes, span
 from properties.wire import Header
 
 
@@ -194,7 +194,7 @@ class Executor:
         data: list[bytes] = []
         for name, value in results.items():
             entry: Header = {"type": type(value).__name__}
-            if _is_plain(value):
+            if is_plain(value):
                 entry["shape"], entry["strides"] = value.shape, value.stride()
                 entry["dtype"] = str(value.dtype).removeprefix("torch.")
                 entry["device"] = value.device.type
@@ -210,7 +210,7 @@ class Executor:
 
     def _aliases(self, output: Any, operands: dict[str, tuple[int, int]]) -> list[str]:
         """Name what shares memory with the output: operands, or "an earlier output"."""
-        if not _is_plain(output) or output.device.type == "meta" or output.numel() == 0:
+        if not is_plain(output) or output.device.type == "meta" or output.numel() == 0:
             return []
         low, high = span(output)
         spans = operands.items()
@@ -238,17 +238,6 @@ class Executor:
         except Exception as lost:
             return {"device_lost": f"{text}; then {type(lost).__name__}: {lost}"[:2000]}
         return reply
-
-
-def _is_plain(value: Any) -> bool:
-    """Tell whether this is a strided torch.Tensor, no subclass, that lies inside its storage."""
-    if type(value) is not torch.Tensor or value.layout is not torch.strided:
-        return False
-    if value.numel() == 0 or value.device.type == "meta":
-        return True
-    reach = sum((n - 1) * step for n, step in zip(value.shape, value.stride(), strict=True))
-    end = (value.storage_offset() + reach + 1) * value.itemsize
-    return end <= value.untyped_storage().nbytes()
 
 
 def _threads() -> int:

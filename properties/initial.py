@@ -12,7 +12,7 @@ from properties.case import Case
 from properties.dtypes import DTYPES, Exact
 from properties.fan import attributes, bound
 from properties.observation import raise_reported
-from properties.runner import encode
+from properties.requests import encode
 from properties.subject import Subject
 from properties.violations import InitialViolation, ReplyViolation
 from reference import Arithmetic

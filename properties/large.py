@@ -145,6 +145,7 @@ def _observe(subject: Subject, large: Large) -> Exact:
         "request": "large",
         "tensors": large.specs,
         "params": case.arguments,
+        "mode": case.mode,
         "dtype": case.dtype,
         "shape": case.output_shape,
         "places": unflat(large.places, case.output_shape).tolist(),

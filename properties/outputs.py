@@ -10,6 +10,7 @@ import ctypes
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -107,3 +108,14 @@ def read_bytes(tensor: torch.Tensor) -> bytes:
     if plain.numel() == 0:
         return b""
     return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.itemsize)
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether this is a strided torch.Tensor, no subclass, that lies inside its storage."""
+    if type(value) is not torch.Tensor or value.layout is not torch.strided:
+        return False
+    if value.numel() == 0 or value.device.type == "meta":
+        return True
+    reach = sum((n - 1) * step for n, step in zip(value.shape, value.stride(), strict=True))
+    end = (value.storage_offset() + reach + 1) * value.itemsize
+    return end <= value.untyped_storage().nbytes()

@@ -13,7 +13,8 @@ from properties.case import Case, Tensor
 from properties.dtypes import DTYPES
 from properties.observation import raise_reported
 from properties.recovery_training import Training
-from properties.runner import Runner, describe, encode
+from properties.requests import describe, encode
+from properties.runner import Runner
 from properties.values import Float64
 from properties.wire import Header
 

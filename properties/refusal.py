@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from properties import violations as v
 from properties.dtypes import DTYPES
 from properties.invalid import Invalid, check_of
+from properties.layouts import in_memory
 from properties.observation import plain, raise_reported
-from properties.runner import describe, encode
+from properties.requests import describe, encode
 from properties.subject import Subject
 from properties.wire import Buffer, Header
 
@@ -65,6 +66,7 @@ def encode_invalid(invalid: Invalid) -> tuple[Header, list[Buffer]]:
         if spec["name"] in invalid.ones:
             tensor, dtype = invalid.ones[spec["name"]]
             spec.update(describe(spec["name"], tensor, dtype))
-            buffers[place] = DTYPES[dtype].to_stored(tensor.expand(DTYPES["float64"])).tobytes()
+            stored = DTYPES[dtype].to_stored(tensor.expand(DTYPES["float64"]))
+            buffers[place] = in_memory(stored, tensor.layout)
     request |= {"request": "refuse", "params": invalid.arguments, "dtype": invalid.case.dtype}
     return request | {"devices": invalid.put("device"), "values": invalid.put("value")}, buffers

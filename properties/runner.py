@@ -10,15 +10,12 @@ import contextlib
 import time
 from collections.abc import Sequence
 
-import numpy as np
-
 from properties import violations as v
-from properties.case import Case, Tensor
+from properties.case import Case
 from properties.child import CannotStart, Child, MemoryExceeded, Spares
-from properties.dtypes import DTYPES
 from properties.implementation import Implementation
-from properties.layouts import VIEWS, in_memory
 from properties.observation import Observation, observe, payload_limit
+from properties.requests import encode
 from properties.steps import Log, Step
 from properties.wire import Buffer, ChannelClosed, ChannelTimeout, Header, WireError
 
@@ -236,33 +233,4 @@ class Runner:
         self.close()
 
 
-def encode(case: Case) -> tuple[Header, list[Buffer]]:
-    """Return the request's description of a call, and its operands as they lie in memory."""
-    header: Header = {
-        "tensors": [describe(name, tensor, case.dtype) for name, tensor in case.tensors.items()],
-        "params": case.arguments,
-        "gradients": case.gradients,
-        "derivative": case.derivative,
-        "between": (),
-        "mode": case.mode,
-    }
-    return header, [storage(case, name) for name in case.tensors]
-
-
-def storage(case: Case, name: str) -> bytes:
-    """Return the bytes of an operand as its layout has them in memory."""
-    array, layout = case.arrays[name], case.tensors[name].layout
-    if layout in VIEWS:
-        array = -array if layout == "negated" else np.conj(array)
-    return in_memory(DTYPES[case.dtype].to_stored(array), layout)
-
-
-def describe(name: str, tensor: Tensor, dtype: str) -> Header:
-    """Return what the worker is told of an operand beside its bytes."""
-    placement = tensor.placement
-    plain = {"name": name, "shape": tensor.shape, "strides": placement.strides, "dtype": dtype}
-    where = {"offset": placement.offset, "shift": placement.shift, "view": placement.view}
-    return {**plain, **where}
-
-
-__all__ = ["CannotStart", "NotLoadable", "Runner", "describe", "encode", "storage"]
+__all__ = ["CannotStart", "NotLoadable", "Runner"]

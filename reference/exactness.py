@@ -43,7 +43,7 @@ def exact_outputs(
             return np.zeros(magnitude.shape, np.bool_)
         inside, outside = (_limit(each, q) for each in (arithmetic.accumulator, arithmetic.output))
         limit = np.where(stored, min(inside, outside), inside)
-        if not np.min(magnitude, initial=np.inf) <= np.max(limit):
+        if not np.min(magnitude, initial=np.inf) <= np.max(limit, initial=0.0):
             return np.zeros(magnitude.shape, np.bool_)
         exact = magnitude <= limit
     return exact

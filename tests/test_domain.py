@@ -8,6 +8,7 @@ import pytest
 
 from properties.case import Case
 from properties.domain import FACTORS, Domain, OutOfDomain, activated, active
+from properties.layouts import LAYOUTS
 from properties.levels import levels
 from properties.strategies import cases
 from tests.test_strategies import sample
@@ -58,7 +59,7 @@ DTYPES = ", ".join(FACTORS["dtype"])
         ("dtype=", f"`dtype`='' is not one of {DTYPES}"),
         ("dtype=backward", f"`dtype`='backward' is not one of {DTYPES}"),
         ("groups=1 bias=maybe", "`bias`='maybe' is not one of no, yes"),
-        ("layout=nhwc", "`layout`='nhwc' is not one of contiguous, channels_last"),
+        ("layout=nhwc", f"`layout`='nhwc' is not one of {', '.join(LAYOUTS)}"),
     ],
 )
 def test_errors_name_the_word_and_what_there_is(text: str, message: str) -> None:
@@ -144,7 +145,7 @@ def _named(case: Case, factor: str) -> set[str]:
         ("groups=1", {"derived": {"groups": "2"}}),
         ("bias=no passes=bias", {}),
         ("stride=2 padding=same", {}),
-        ("layout=channels_last batch=unbatched", {}),
+        ("layout=every-other-image batch=unbatched", {}),
     ],
 )
 def test_what_the_domain_lacks_is_said(declared: str, needed: dict[str, Any]) -> None:

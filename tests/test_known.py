@@ -14,6 +14,7 @@ from properties.domain import FACTORS
 from properties.known import Avoidance, KnownDefect, activated, avoiding
 from properties.levels import levels
 from properties.stock import STOCK, stock_defects
+from properties.stock_formats import FORMATS
 from properties.stock_other import OTHER
 from properties.stock_refusals import UNREFUSED
 from properties.strategies import cases
@@ -21,6 +22,8 @@ from properties.values import Recipe
 from tests.test_strategies import sample
 
 AROUND = {defect.id for defect in OTHER}  # whatever the kernels are
+NATIVE = {defect.id for defect in FORMATS if "onednn.enabled" not in defect.affected}
+WITHOUT = {defect.id for defect in FORMATS if defect.affected.get("onednn.enabled") == "False"}
 HERE = {
     "torch": "2.13.0+cpu",
     "device_name": "cpu",
@@ -182,10 +185,11 @@ def ids(facts: dict[str, Any]) -> set[str]:
 def test_without_onednn_its_defects_are_gone() -> None:
     """What oneDNN gets wrong is no excuse where torch does not ask it: off, or for this dtype."""
     off = {name: False for name in HERE if name.startswith("onednn.")}
-    assert ids({**HERE, **off}) == OWN | AROUND
+    assert ids({**HERE, **off}) == OWN | AROUND | NATIVE | WITHOUT
     left = stock_defects({**HERE, "onednn.bfloat16": False})
     assert {d.region["dtype"] for d in left if d.id not in ids({**HERE, **off})} == {
-        ("float32", "complex64")
+        ("float32", "complex64"),
+        ("float32", "bfloat16"),
     }
 
 
@@ -198,6 +202,7 @@ def test_known_crashes_are_stepped_round() -> None:
         "padding": ("1", "2"),
         "groups": ("2", "multiplier"),
         "padding_mode": ("zeros",),
+        "layout": ("channels_last",),
     }
     one_by_one: dict[str, Any] = {
         "kernel": ("1x1",),

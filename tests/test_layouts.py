@@ -16,7 +16,8 @@ from properties.dtypes import DTYPES
 from properties.implementation import Implementation
 from properties.layouts import LAYOUTS, effective, in_memory, place, refusal, settled
 from properties.operands import Operands
-from properties.runner import Runner, encode
+from properties.requests import encode
+from properties.runner import Runner
 from properties.subject import Subject
 from properties.values import Recipe
 

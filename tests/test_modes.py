@@ -21,8 +21,8 @@ from properties.operands import Place
 from properties.replay import FAILED, recheck, replay
 from properties.replay import FIXED as GONE
 from properties.repro import script
+from properties.requests import encode
 from properties.rows import builtin
-from properties.runner import encode
 from properties.script_modes import SNIPPETS
 from properties.strategies import cases
 from properties.values import Recipe

@@ -7,7 +7,8 @@ from statistics import median, quantiles
 
 from properties.case import Case, Tensor
 from properties.implementation import Implementation
-from properties.runner import Runner, encode
+from properties.requests import encode
+from properties.runner import Runner
 from properties.values import Recipe
 from tests.benchmarks.timing import milliseconds, table
 
