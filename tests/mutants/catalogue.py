@@ -39,6 +39,8 @@ REFUSED = "test_invalid_calls_are_refused"
 SEES = "test_special_values_reach_what_sees_them"
 ENDS = "test_ends_of_the_range_lie_in_their_enclosures"
 PAIRS = "test_every_pair_of_levels"
+EMPTY = "test_an_empty_batch_has_an_empty_output"
+CHANNELLESS = "test_without_input_channels_the_output_is_the_bias"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
@@ -82,6 +84,8 @@ PROPERTIES = (
     SEES,
     ENDS,
     PAIRS,
+    EMPTY,
+    CHANNELLESS,
     TRAINING,
     *ENDINGS,
 )
