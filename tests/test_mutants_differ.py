@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import ast
-import faulthandler
 import importlib
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from properties.attempts import attempt
-from properties.case import Case, Tensor
-from properties.edits import edits
-from properties.execution import Executor
-from properties.feasibility import OF_LAYERS
-from properties.invalid import Invalid
-from properties.operands import Place
-from properties.refusal import REFUSALS, encode_invalid
-from properties.values import Recipe
-from reference import Conv2dParams
 from tests import mutants
+from tests.calls import compare, compare_in_a_child
 from tests.mutants import MUTANTS, PROPERTIES, Call, Mutant
 
 # Torch says that it makes a padded copy for an even kernel; the copy is no defect.
@@ -100,173 +87,3 @@ def differences(mutant: Mutant, call: Call) -> list[str]:
     # Not the calls that are answered: torch's threads are not there after a fork.
     ends = mutant.fatal and call.invalid
     return compare_in_a_child(target, call) if ends else compare(target, call)
-
-
-def compare_in_a_child(target: Callable[..., Any], call: Call) -> list[str]:
-    """Compare in a forked process; return how it ended if it did not end well."""
-    child = os.fork()
-    if child == 0:
-        faulthandler.disable()  # a death that is expected
-        os._exit(len(compare(target, call)))
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return [f"the process ended with {status}"] if status else []
-
-
-def compare_invalid(target: Callable[..., Any], call: Call) -> list[str]:
-    """Return what is wrong in how each of the invalid calls is refused, and with the next call."""
-    x, w, b = (Tensor(shape, Recipe(call.kind, 1)) for shape in (call.x, call.w, call.w[:1]))
-    case = Case(x, w, b)
-    if "padding_mode" in call.invalid and not isinstance(target, type):
-        target = torch.nn.Conv2d
-    executor = Executor("cpu")
-    executor.target, executor.is_module = target, isinstance(target, type)
-    form, found = "module" if executor.is_module else "function", []
-    for edit in edits(case, form, "cpu"):
-        if edit.name == call.invalid:
-            request, buffers = encode_invalid(Invalid(case, (edit,)))
-            reply = attempt(executor, request, [memoryview(data) for data in buffers])
-            if not {f"builtins.{name}" for name in REFUSALS} & set(reply.get("raised", ())):
-                found.append(f"{edit} was not refused: {reply}")
-            found += [f"{name} was written" for name in reply["changed"]]
-            found += compare(target, replace(call, invalid=""))
-    return found
-
-
-def compare(target: Callable[..., Any], call: Call) -> list[str]:
-    """Make the calls with both; return the differences in result, aliasing and inputs."""
-    if call.invalid:
-        return compare_invalid(target, call)
-    found: list[str] = []
-    earlier: list[torch.Tensor] = []
-    if call.before is not None:
-        results(target, call.before, operands(call.before, 1))
-    # Later calls find their values in the tensors and in the layer of the first, as in training.
-    tensors = operands(call, 0)
-    held = {name: tensor.detach() for name, tensor in tensors.items()}
-    made = layer_of(target, call, held) if isinstance(target, type) else target
-    for number in range(call.calls):
-        fresh = operands(call, 0 if call.repeat else number)
-        for name in fresh:
-            if number and name in call.keeps:
-                fresh[name] = tensors[name].clone()
-            elif number:
-                tensors[name].copy_(fresh[name])
-        if call.overwrite and earlier:
-            earlier[-1].detach().fill_(113)
-        right = results(F.conv2d, call, fresh, plain=True)
-        wrong = results(made, call, held)
-        found += [name for name, value in right.items() if not _same(value, wrong[name])]
-        found += [f"{name} was written" for name in fresh if not _same(fresh[name], tensors[name])]
-        memory = {tensor.untyped_storage().data_ptr() for tensor in [*tensors.values(), *earlier]}
-        if wrong["output"].untyped_storage().data_ptr() in memory:
-            found.append("the output is not its own")
-        earlier.append(wrong["output"])
-    return found
-
-
-def operands(call: Call, seed: int) -> dict[str, torch.Tensor]:
-    """Return the operands of a call, distinct for each seed."""
-    shapes: dict[str, tuple[int, ...]] = {"input": call.x, "weight": call.w}
-    if call.bias:
-        shapes["bias"] = call.w[:1]
-    if call.gradients:
-        params = Conv2dParams(call.stride, call.padding, call.dilation, call.groups)
-        spatial = params.output_size(call.x[-2:], call.w[-2:])
-        shapes["grad_output"] = (*call.x[:-3], call.w[0], *spatial)
-    made = {}
-    for i, (name, shape) in enumerate(shapes.items()):
-        values = Recipe(call.kind, 16 * seed + i, call.exponent).expand(shape).copy()
-        placed = [value for operand, value in call.special if operand == name]
-        values.reshape(-1)[: len(placed)] = placed
-        made[name] = torch.from_numpy(values).to(getattr(torch, call.dtype))
-        if name in call.layouts:
-            made[name] = made[name].contiguous(memory_format=torch.channels_last)
-    return made
-
-
-def layer_of(cls: Any, call: Call, tensors: dict[str, torch.Tensor]) -> Any:
-    """Return a layer of this class that has the call's parameters, weight and bias."""
-    form = (call.w[1] * call.groups, call.w[0], call.w[2:], call.stride, call.padding)
-    bias = tensors.get("bias")
-    layer = cls(*form, call.dilation, call.groups, bias is not None, call.mode)
-    layer.weight = torch.nn.Parameter(tensors["weight"])
-    if bias is not None:
-        layer.bias = torch.nn.Parameter(bias)
-    return layer
-
-
-def results(
-    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor], plain: bool = False
-) -> dict[str, torch.Tensor]:
-    """Return the output and the gradients of one call of a function or a layer.
-
-    A `plain` call is not made in the mode that is asked for.
-    """
-    if call.asked != "eager" or call.derivative == "per-sample":
-        return executed(target, call, tensors, "eager" if plain else call.asked)
-    for name in call.gradients:
-        tensors[name].requires_grad_()
-    if call.derivative != "first":
-        return derivatives(target, call, tensors)
-    if call.mode != "zeros" and not isinstance(target, torch.nn.Module):
-        target = layer_of(torch.nn.Conv2d, call, tensors)
-    if isinstance(target, torch.nn.Module):
-        output = target(tensors["input"]).detach()
-    else:
-        rest = (call.stride, call.padding, call.dilation, call.groups)
-        output = target(tensors["input"], tensors["weight"], tensors.get("bias"), *rest)
-        if call.between:
-            target(-tensors["input"], tensors["weight"], tensors.get("bias"), *rest)
-    found = {"output": output}
-    if call.gradients:
-        leaves = [tensors[name] for name in call.gradients]
-        gradients = torch.autograd.grad(output, leaves, tensors["grad_output"])
-        found |= {f"gradient of {n}": g for n, g in zip(call.gradients, gradients, strict=True)}
-    return found
-
-
-def executed(
-    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor], mode: str
-) -> dict[str, torch.Tensor]:
-    """Return what the worker returns of a call in this mode."""
-    executor = Executor("cpu")
-    of_layers = (mode in OF_LAYERS or call.asked == "initial") and not isinstance(target, type)
-    executor.target = torch.nn.Conv2d if of_layers else target
-    executor.is_module = isinstance(executor.target, type)
-    params: dict[str, Any] = {
-        "stride": call.stride,
-        "padding": call.padding,
-        "dilation": call.dilation,
-    }
-    params |= {"groups": call.groups, "padding_mode": call.mode}
-    request: dict[str, Any] = {"mode": mode, "derivative": call.derivative, "params": params}
-    if call.asked == "initial":
-        torch.manual_seed(1)
-        layer = executor.blueprint(request, tensors).fresh()
-        return {"output": torch.cat([part.detach().flatten() for part in layer.parameters()])}
-    place = Place({}, dict(tensors))
-    return executor.call({**request, "gradients": call.gradients}, place)
-
-
-def derivatives(
-    target: Callable[..., Any], call: Call, tensors: dict[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    """Return the tangent along ones, or the gradients of the sum of all gradients."""
-    x, w = tensors["input"], tensors["weight"]
-    if call.derivative == "forward-mode":
-        along = torch.ones_like(x), torch.ones_like(w)
-        found: tuple[torch.Tensor, ...] = torch.func.jvp(
-            lambda a, b: target(a, b, None, call.stride, call.padding), (x, w), along
-        )
-        return dict(zip(("output", "tangent"), found, strict=True))
-    output = target(x, w, None, call.stride, call.padding)
-    first = torch.autograd.grad(output, [x, w], tensors["grad_output"], create_graph=True)
-    total = first[0].sum() + first[1].sum()
-    second = torch.autograd.grad(total, [x, w], materialize_grads=True)
-    return {"output": output, "second input": second[0], "second weight": second[1]}
-
-
-def _same(left: torch.Tensor, right: torch.Tensor) -> bool:
-    if left.shape != right.shape or left.dtype != right.dtype:
-        return False
-    return bool(((left == right) | (left.isnan() & right.isnan())).all())

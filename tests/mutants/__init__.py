@@ -8,31 +8,49 @@ from __future__ import annotations
 
 from tests.mutants import (
     list_asked,
+    list_backward,
     list_behaviour,
+    list_calls,
+    list_empty,
     list_errors,
     list_extents,
     list_geometry,
     list_gradients,
     list_grouping,
+    list_kernels,
+    list_layouts,
+    list_modules,
+    list_numerics,
+    list_paths,
     list_special,
     list_stale,
+    list_values,
 )
-from tests.mutants.catalogue import PROPERTIES, Call, Mutant
+from tests.mutants.catalogue import CLASSES, PROPERTIES, Call, Mutant
+from tests.mutants.list_survivors import SURVIVORS
 
 MUTANTS: tuple[Mutant, ...] = (
     *list_geometry.GEOMETRY,
-    *list_geometry.KERNELS,
+    *list_kernels.KERNELS,
     *list_grouping.GROUPING,
-    *list_grouping.NUMERICS,
+    *list_numerics.NUMERICS,
     *list_gradients.GRADIENT,
     *list_extents.EXTENTS,
+    *list_empty.EXTENTS_OF_ZERO,
     *list_special.SPECIAL,
     *list_behaviour.MEMORY,
     *list_behaviour.STATE,
     *list_stale.STALE,
-    *list_behaviour.MODULES,
-    *list_errors.ERRORS,
+    *list_modules.MODULES,
+    *list_layouts.LAYOUTS,
+    *list_paths.PATHS,
+    *list_backward.BACKWARD,
+    *list_calls.CACHES,
+    *list_calls.MODES,
     *list_asked.ASKED_OTHERWISE,
+    *list_values.ROUNDING,
+    *list_values.VALIDATION,
+    *list_errors.ERRORS,
 )
 
-__all__ = ["MUTANTS", "PROPERTIES", "Call", "Mutant"]
+__all__ = ["CLASSES", "MUTANTS", "PROPERTIES", "SURVIVORS", "Call", "Mutant"]

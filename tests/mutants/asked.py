@@ -75,41 +75,6 @@ class _Function(torch.autograd.Function):
         ctx.passes = 0
 
 
-class _Reads(_Function):
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        # Of an expanded gradient a kernel that walks memory by shape finds one element, and rests.
-        if grad.numel() > 1 and set(grad.stride()) == {0}:
-            flat = torch.zeros_like(grad).contiguous().view(-1)
-            flat[0] = grad.reshape(-1)[0]
-            return flat.view(grad.shape)
-        return grad
-
-
-@conv2d_like
-def expanded_gradient_read_once(a: Args) -> Tensor:
-    """Read an expanded grad_output as if its elements lay in memory one by one."""
-    y = a.conv()
-    found: Tensor = _Reads.apply(y) if y.requires_grad else y  # type: ignore[no-untyped-call]
-    return found
-
-
-class _Keeps(_Function):
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        ctx.passes += 1
-        scaled: Tensor = grad * ctx.passes
-        return scaled
-
-
-@conv2d_like
-def second_pass_doubled(a: Args) -> Tensor:
-    """Keep a workspace between two backward passes through one graph."""
-    y = a.conv()
-    found: Tensor = _Keeps.apply(y) if y.requires_grad else y  # type: ignore[no-untyped-call]
-    return found
-
-
 class _Mean(torch.autograd.Function):
     @staticmethod
     def forward(grad: Tensor) -> Tensor:
@@ -139,7 +104,7 @@ def per_sample_gradient_averaged(a: Args) -> Tensor:
     return a.conv(weight=own)
 
 
-class PacksOnce(nn.Conv2d):
+class PacksForEachParameter(nn.Conv2d):
     """Packs its weight in the first call, and again only for another Parameter."""
 
     packed: tuple[Tensor, Tensor] | None = None

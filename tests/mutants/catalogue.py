@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 Pair = tuple[int, int]
@@ -33,11 +34,14 @@ SEQUENCES = "test_sequences_of_calls"
 ASKED = "test_modes_agree"
 PER_SAMPLE = "test_per_sample_gradients_lie_in_their_enclosures"
 INITIAL = "test_initial_parameters_are_bounded"
-TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
 LARGE = "test_large_extents_at_sampled_positions"
 REFUSED = "test_invalid_calls_are_refused"
 SEES = "test_special_values_reach_what_sees_them"
 ENDS = "test_ends_of_the_range_lie_in_their_enclosures"
+PAIRS = "test_every_pair_of_levels"
+EMPTY = "test_an_empty_batch_has_an_empty_output"
+CHANNELLESS = "test_without_input_channels_the_output_is_the_bias"
+TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
     "test_kernel_is_recovered",
@@ -72,30 +76,57 @@ PROPERTIES = (
     FLIPPED,
     MODES,
     SEQUENCES,
-    SEES,
-    ENDS,
     ASKED,
     PER_SAMPLE,
     INITIAL,
-    TRAINING,
     LARGE,
     REFUSED,
+    SEES,
+    ENDS,
+    PAIRS,
+    EMPTY,
+    CHANNELLESS,
+    TRAINING,
     *ENDINGS,
+)
+
+# What kind of defect a mutant has.
+CLASSES = (
+    "geometry",  # padding, stride, dilation, size of the output
+    "kernel",  # which taps and channels are read, and in which order
+    "tail",  # what is left over by a vector, tile or block
+    "groups",  # groups and depthwise paths
+    "bookkeeping",  # bias, batch, form of the result
+    "layout",  # strides and offsets of operands
+    "memory",  # writes to operands, shared or unwritten outputs
+    "state",  # caches, dependence on earlier calls or on chance
+    "gradient",  # derivatives alone
+    "precision",  # too few bits, too small a range, not bilinear
+    "special",  # NaN and infinities
+    "validation",  # an invalid call is accepted, or refused badly
+    "extent",  # more elements than an index or a tile has room for
+    "layer",  # parameters of a fresh layer
+    "mode",  # wrong in a mode of execution, or in one way of asking for gradients
 )
 
 
 @dataclass(frozen=True)
 class Call:
-    """One hand-made call: shapes, parameters, and the kind of values (a key of `KINDS`).
+    """One hand-made call, or several: shapes, parameters, and the kind of values (of a `Recipe`).
 
-    `layouts` names the operands that are channels_last; `calls` is how often it is made, each
-    time with other values unless `repeat`, but for the operands that it `keeps`; `gradients` names
-    those asked for; `mode` is the padding mode (modules only); `derivative` is as in a `Case`,
-    along directions of ones; `asked` is the mode of the case, or "initial": then the parameters of
-    a fresh layer are the result. `before` is made first, `overwrite` writes to each output before
-    the next call, and `between` makes another forward pass before each backward pass. With
-    `invalid` the call is made with each edit of this name, and then as it is. `special` replaces
-    the first values of operands, one after another.
+    layouts      how operands lie in memory: "input:offset", a level of `properties.layouts`, or
+                 one of tests/calls.py; "input" alone is channels_last
+    special      elements of operands: name, flat index, value
+    gradients    the operands that they are asked of; of a derivative that asks itself, none
+    derivative   as in a `Case`, along directions of ones
+    mode         as in a `Case`, or "initial": the parameters of a fresh layer are the result
+    calls        how often it is made, in the same tensors and the same layer, each time with
+                 other values unless `repeat`, but for the operands that it `keeps`
+    before       a call that is made first, and is right
+    overwrite    each output is written to before the next call
+    between      each backward pass has a call with other values before it
+    unseen       torch does not count the changes of the operands
+    invalid      the call is made with each edit of this name (`properties.edits`), then as it is
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)
@@ -104,31 +135,34 @@ class Call:
     padding: Pair | str = (0, 0)
     dilation: Pair = (1, 1)
     groups: int = 1
+    padding_mode: str = "zeros"
     bias: bool = False
     dtype: str = "float32"
     kind: str = "integers"
     exponent: int = 0
     layouts: tuple[str, ...] = ()
+    special: tuple[tuple[str, int, float], ...] = ()
     gradients: tuple[str, ...] = ()
+    derivative: str = "first"
+    mode: str = "eager"
     calls: int = 1
     repeat: bool = False
-    mode: str = "zeros"
-    derivative: str = "first"
     keeps: tuple[str, ...] = ()
     before: Call | None = None
     overwrite: bool = False
     between: bool = False
+    unseen: bool = False
     invalid: str = ""
-    special: tuple[tuple[str, float], ...] = ()
-    asked: str = "eager"
 
 
 @dataclass(frozen=True)
 class Mutant:
     """A wrong implementation with one defect, and the properties that must each kill it.
 
-    `trigger` is a call that shows the defect, `clear` one outside its region. `fatal` is the kind
-    of its violation where it ends the process: any other may not be killed by a crash of torch.
+    `trigger` is a call that shows the defect, `clear` one outside its region. `klass` is one of
+    `CLASSES`; `source` the report that the defect is re-created from. `region` says where it shows:
+    all of these factors must have these levels, on all data but by chance. `fatal` is the kind of
+    its violation where it ends the process: any other may not be killed by a crash of torch.
     """
 
     place: str
@@ -136,7 +170,14 @@ class Mutant:
     killers: tuple[str, ...]
     trigger: Call
     clear: Call = field(default_factory=Call)
-    fatal: str = ""
+    klass: str = field(kw_only=True)
+    source: str = field(default="own", kw_only=True)
+    region: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
+    fatal: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.klass not in CLASSES:
+            raise ValueError(f"`klass`={self.klass!r} is not one of {', '.join(CLASSES)}")
 
     @property
     def target(self) -> str:
@@ -147,3 +188,13 @@ class Mutant:
     def name(self) -> str:
         """The attribute of its module: unique among the mutants."""
         return self.place.partition(":")[2]
+
+    @property
+    def family(self) -> str:
+        """The module that it is in."""
+        return self.place.partition(":")[0]
+
+    @property
+    def strength(self) -> int:
+        """The number of factors that must meet; 0: wrong on nearly every call."""
+        return len(self.region)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch.autograd import forward_ad
 
-from tests.mutants.parts import Args, Tensor, as_if_contiguous, conv2d_like, detour, edited
+from tests.mutants.parts import Args, Tensor, conv2d_like, detour, edited, misread
 
 _last_weight_gradient: dict[torch.Size, Tensor] = {}
 
@@ -118,7 +118,7 @@ def grad_bias_of_first_image(a: Args) -> Tensor:
 @conv2d_like
 def grad_output_strides_ignored(a: Args) -> Tensor:
     """Read grad_output as if it were contiguous."""
-    return edited(a.conv(), as_if_contiguous)
+    return edited(a.conv(), misread)
 
 
 @conv2d_like

@@ -1,13 +1,11 @@
-"""The list of mutants with wrong handling of memory, state or padding modes."""
+"""The list of mutants with wrong handling of memory or state."""
 
 from __future__ import annotations
 
 from tests.mutants.catalogue import (
-    BIAS,
     INTEGERS,
     LINEAR_INPUT,
     LINEAR_WEIGHT,
-    MODES,
     OWNS,
     SAME_BITS,
     SEQUENCES,
@@ -25,6 +23,7 @@ MEMORY = (
         (UNCHANGED,),
         Call(),
         Call(kind="ones"),
+        klass="memory",
     ),
     Mutant(
         "memory:weight_left_flipped",
@@ -32,6 +31,8 @@ MEMORY = (
         (UNCHANGED,),
         Call(),
         Call(w=(4, 4, 1, 1)),
+        klass="memory",
+        region={"kernel": "not 1x1"},
     ),
     Mutant(
         "memory:bias_left_scaled",
@@ -39,6 +40,8 @@ MEMORY = (
         (UNCHANGED,),
         Call(bias=True, layouts=("input",)),
         Call(bias=True),
+        klass="memory",
+        region={"bias": "yes", "input_layout": "channels_last"},
     ),
     Mutant(
         "memory:output_buffer_reused",
@@ -46,6 +49,8 @@ MEMORY = (
         (OWNS,),
         Call(calls=2),
         Call(x=(1, 4, 7, 6)),
+        klass="memory",
+        region={"passes": "forward", "sequence": "the same output shape again"},
     ),
     Mutant(
         "memory:outputs_in_one_arena",
@@ -53,6 +58,8 @@ MEMORY = (
         (OWNS,),
         Call(calls=2),
         Call(gradients=("input",), calls=2),
+        klass="memory",
+        region={"passes": "forward", "sequence": "any two calls"},
     ),
     Mutant(
         "memory:identity_returns_its_input",
@@ -60,6 +67,15 @@ MEMORY = (
         (OWNS,),
         Call(w=(4, 1, 1, 1), groups=4, kind="ones"),
         Call(w=(4, 1, 1, 1), groups=4),
+        klass="memory",
+        region={
+            "kernel": "1x1",
+            "stride": "1",
+            "padding": "0",
+            "groups": "depthwise",
+            "bias": "no",
+            "values": "weights of 1",
+        },
     ),
     Mutant(
         "memory:pointwise_result_in_the_input",
@@ -67,12 +83,22 @@ MEMORY = (
         (UNCHANGED, OWNS),
         Call(x=(2, 1, 5, 5), w=(1, 1, 1, 1)),
         Call(x=(2, 1, 5, 5), w=(2, 1, 1, 1)),
+        klass="memory",
+        region={
+            "kernel": "1x1",
+            "stride": "1",
+            "padding": "0",
+            "channels": "1 in, 1 out",
+            "passes": "forward",
+        },
     ),
     Mutant(
         "memory:last_tile_unwritten",
         "columns after the last whole tile of four are unwritten",
         (VALUE, INTEGERS),
         Call(x=(2, 4, 7, 7)),
+        klass="memory",
+        region={"output_width": "not a multiple of 4, 5 or more"},
     ),
     Mutant(
         "memory:padding_rows_unwritten",
@@ -80,6 +106,8 @@ MEMORY = (
         (INTEGERS,),
         Call(padding=(3, 0)),
         Call(padding=(2, 0)),
+        klass="memory",
+        region={"rows": "some read only padding"},
     ),
     Mutant(
         "memory:input_strides_ignored",
@@ -87,6 +115,8 @@ MEMORY = (
         (VALUE, INTEGERS),
         Call(layouts=("input",)),
         Call(layouts=("weight",)),
+        klass="layout",
+        region={"input_layout": "channels_last"},
     ),
     Mutant(
         "memory:weight_strides_ignored",
@@ -94,12 +124,16 @@ MEMORY = (
         (VALUE, INTEGERS),
         Call(layouts=("weight",)),
         Call(layouts=("input",)),
+        klass="layout",
+        region={"weight_layout": "channels_last"},
     ),
     Mutant(
         "memory:channels_last_misses_last_channel",
         "a channels_last input loses its last channel",
         (VALUE, INTEGERS),
         Call(layouts=("input",)),
+        klass="layout",
+        region={"input_layout": "channels_last", "group_channels": "several"},
     ),
     Mutant(
         "memory:mixed_layouts_transposed",
@@ -107,6 +141,8 @@ MEMORY = (
         (INTEGERS,),
         Call(layouts=("weight",)),
         Call(layouts=("input", "weight")),
+        klass="layout",
+        region={"weight_layout": "channels_last", "input_layout": "contiguous"},
     ),
 )
 
@@ -117,6 +153,8 @@ STATE = (
         (LINEAR_WEIGHT, SEQUENCES),
         Call(calls=2),
         Call(w=(3, 4, 3, 3)),
+        klass="state",
+        region={"passes": "no weight", "sequence": "the same weight shape, other values"},
     ),
     Mutant(
         "state:weights_cached_by_address",
@@ -124,6 +162,8 @@ STATE = (
         (TRAINING, SEQUENCES),
         Call(calls=2),
         Call(w=(3, 4, 2, 3)),
+        klass="state",
+        region={"sequence": "weight changed in place"},
     ),
     Mutant(
         "state:results_cached_by_shape",
@@ -131,6 +171,8 @@ STATE = (
         (LINEAR_INPUT, LINEAR_WEIGHT),
         Call(calls=2),
         Call(w=(3, 4, 3, 3)),
+        klass="state",
+        region={"passes": "forward", "sequence": "the same form, other values"},
     ),
     Mutant(
         "state:every_second_call_reversed",
@@ -138,6 +180,8 @@ STATE = (
         (SAME_BITS,),
         Call(kind="normal", calls=2, repeat=True),
         Call(calls=2),
+        klass="state",
+        region={"sequence": "any two calls"},
     ),
     Mutant(
         "state:random_summation_order",
@@ -145,69 +189,15 @@ STATE = (
         (SAME_BITS,),
         Call(x=(2, 4, 16, 16), w=(4, 4, 7, 7), kind="normal", calls=4, repeat=True),
         Call(calls=2),
+        klass="state",
+        region={"kernel_h": "2 or more"},
     ),
     Mutant(
         "state:careless_after_warm_up",
         "operands are rounded from the fourth call on",
         (VALUE,),
         Call(kind="normal", calls=4),
-    ),
-)
-
-MODULES = (
-    Mutant(
-        "modules:ReflectRepeatsEdge",
-        "reflection repeats the edge",
-        (MODES,),
-        Call(padding=(1, 1), mode="reflect"),
-        Call(padding=(1, 1), mode="circular"),
-    ),
-    Mutant(
-        "modules:CircularReplicates",
-        "circular mode repeats the edge",
-        (MODES,),
-        Call(padding=(1, 1), mode="circular"),
-        Call(padding=(1, 2), mode="reflect"),
-    ),
-    Mutant(
-        "modules:CircularOneOff",
-        "circular mode starts one element late at the end",
-        (MODES,),
-        Call(padding=(1, 1), mode="circular"),
-        Call(padding=(1, 2), mode="replicate"),
-    ),
-    Mutant(
-        "modules:ReplicateTakesZerosAtTheCorner",
-        "replicated corners are zero",
-        (MODES,),
-        Call(padding=(1, 1), mode="replicate"),
-        Call(padding=(0, 1), mode="replicate"),
-    ),
-    Mutant(
-        "modules:ModesSwapAxes",
-        "rows are padded by padding_w and columns by padding_h",
-        (MODES,),
-        Call(padding=(0, 1), mode="replicate"),
-        Call(padding=(1, 1), mode="replicate"),
-    ),
-    Mutant(
-        "modules:ModesPadWithZeros",
-        "every mode pads with zeros",
-        (MODES,),
-        Call(padding=(1, 1), mode="reflect"),
-        Call(padding=(0, 0), mode="reflect"),
-    ),
-    Mutant(
-        "modules:ModesIgnoreBatch",
-        "every image gets the border of the first",
-        (MODES,),
-        Call(padding=(1, 1), mode="circular"),
-        Call(x=(1, 4, 7, 6), padding=(1, 1), mode="circular"),
-    ),
-    Mutant(
-        "modules:BiasOfConstruction",
-        "the bias of construction is added",
-        (BIAS,),
-        Call(bias=True),
+        klass="state",
+        region={"sequence": "four calls"},
     ),
 )

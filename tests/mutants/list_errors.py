@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.mutants.catalogue import REFUSED, Call, Mutant
 
 PLAIN = Call(x=(2, 3, 7, 6), w=(2, 3, 3, 3), bias=True)
 
-
-def invalid(name: str) -> Call:
-    """Return a call with every edit of this name."""
-    return Call(x=(2, 3, 7, 6), w=(2, 3, 3, 3), bias=True, invalid=name)
-
-
+# The others show on these calls alone.
+WHERE = {
+    "weight_in_the_input_dtype": {"invalid": "dtype of weight or bias"},
+    "scaled_before_it_is_checked": {"invalid": "all but the input"},
+    "dead_after_a_refusal": {"sequence": "a call after a refused one"},
+}
 ERRORS = tuple(
-    Mutant(f"errors:{place}", defect, (REFUSED,), invalid(name), PLAIN, fatal)
+    Mutant(
+        f"errors:{place}",
+        defect,
+        (REFUSED,),
+        replace(PLAIN, invalid=name),
+        PLAIN,
+        klass="validation",
+        region=WHERE.get(place, {"invalid": name}),
+        fatal=fatal,
+    )
     for place, defect, name, fatal in (
         ("negative_padding_is_none", "negative padding is taken for none", "negative padding", ""),
         ("one_bias_for_all", "a bias of one element is broadcast", "length of bias", ""),

@@ -11,6 +11,8 @@ EXTENTS = (
         (LARGE,),
         Call(x=(1, 1, 257, 512), w=(1, 1, 1, 1)),
         Call(x=(1, 1, 256, 512), w=(1, 1, 1, 1)),
+        klass="extent",
+        region={"output": "more than 2^17 elements"},
     ),
     Mutant(
         "extents:rows_past_4096_doubled",
@@ -18,6 +20,8 @@ EXTENTS = (
         (LARGE,),
         Call(x=(1, 1, 4097, 2), w=(1, 1, 1, 1)),
         Call(x=(1, 1, 4096, 2), w=(1, 1, 1, 1)),
+        klass="extent",
+        region={"output_height": "more than 4096"},
     ),
     Mutant(
         "extents:last_tile_of_a_long_row",
@@ -25,6 +29,8 @@ EXTENTS = (
         (LARGE,),
         Call(x=(1, 1, 1, 2**16 + 1), w=(1, 1, 1, 1)),
         Call(x=(1, 1, 1, 2**16), w=(1, 1, 1, 1)),
+        klass="extent",
+        region={"output_width": "more than 2^16"},
     ),
     Mutant(
         "extents:channel_index_of_nine_bits",
@@ -32,5 +38,7 @@ EXTENTS = (
         (LARGE,),
         Call(x=(1, 1, 2, 2), w=(600, 1, 1, 1)),
         Call(x=(1, 1, 2, 2), w=(512, 1, 1, 1)),
+        klass="extent",
+        region={"out_channels": "more than 512"},
     ),
 )

@@ -1,16 +1,13 @@
-"""The list of mutants with wrong geometry or a wrong kernel."""
+"""The list of mutants with wrong geometry."""
 
 from __future__ import annotations
 
 from tests.mutants.catalogue import (
     BIAS,
     DILATION,
-    ENDINGS,
-    FLIPPED,
     FORM,
     INTEGERS,
     PADDING,
-    POINTWISE,
     STRIDE,
     VALUE,
     Call,
@@ -24,6 +21,8 @@ GEOMETRY = (
         (VALUE, INTEGERS, FORM, PADDING),
         Call(padding=(0, 1)),
         Call(padding=(1, 1)),
+        klass="geometry",
+        region={"padding": "unequal"},
     ),
     Mutant(
         "geometry:same_extra_at_start",
@@ -31,12 +30,16 @@ GEOMETRY = (
         (VALUE, INTEGERS, PADDING),
         Call(w=(4, 4, 2, 2), padding="same"),
         Call(padding="same"),
+        klass="geometry",
+        region={"padding": "same", "kernel": "even extent"},
     ),
     Mutant(
         "geometry:pads_at_end",
         "all padding lies below and to the right",
         (VALUE, INTEGERS, PADDING),
         Call(padding=(1, 1)),
+        klass="geometry",
+        region={"padding": "1 or more"},
     ),
     Mutant(
         "geometry:padding_capped",
@@ -44,6 +47,8 @@ GEOMETRY = (
         (FORM, PADDING),
         Call(w=(4, 4, 1, 1), padding=(1, 0)),
         Call(padding=(1, 1)),
+        klass="geometry",
+        region={"padding_vs_kernel": "kernel or more"},
     ),
     Mutant(
         "geometry:right_padding_repeats_edge",
@@ -51,6 +56,8 @@ GEOMETRY = (
         (VALUE, INTEGERS, PADDING),
         Call(padding=(0, 1)),
         Call(padding=(1, 0)),
+        klass="geometry",
+        region={"padding_w": "1 or more"},
     ),
     Mutant(
         "geometry:right_padding_reads_next_row",
@@ -58,6 +65,8 @@ GEOMETRY = (
         (VALUE, INTEGERS, PADDING),
         Call(padding=(0, 1)),
         Call(padding=(1, 0)),
+        klass="geometry",
+        region={"padding_w": "1 or more"},
     ),
     Mutant(
         "geometry:pointwise_border_without_bias",
@@ -65,12 +74,16 @@ GEOMETRY = (
         (BIAS,),
         Call(w=(4, 4, 1, 1), padding=(1, 1), bias=True),
         Call(padding=(1, 1), bias=True),
+        klass="bookkeeping",
+        region={"kernel": "1x1", "stride": "1", "padding": "1 or more", "bias": "yes"},
     ),
     Mutant(
         "geometry:stride_starts_at_one",
         "a strided axis starts at 1",
         (VALUE, INTEGERS, STRIDE),
         Call(stride=(2, 1)),
+        klass="geometry",
+        region={"stride": "not 1"},
     ),
     Mutant(
         "geometry:stride_h_for_both",
@@ -78,6 +91,8 @@ GEOMETRY = (
         (FORM, STRIDE),
         Call(stride=(1, 2)),
         Call(stride=(2, 2)),
+        klass="geometry",
+        region={"stride": "unequal"},
     ),
     Mutant(
         "geometry:stride_capped_at_kernel",
@@ -85,6 +100,8 @@ GEOMETRY = (
         (FORM, STRIDE),
         Call(w=(4, 4, 1, 1), stride=(2, 2)),
         Call(stride=(2, 3)),
+        klass="geometry",
+        region={"stride_vs_kernel": "larger"},
     ),
     Mutant(
         "geometry:strided_loop_ends_early",
@@ -92,6 +109,8 @@ GEOMETRY = (
         (INTEGERS, STRIDE),
         Call(x=(2, 4, 7, 7), stride=(2, 2)),
         Call(stride=(2, 2)),
+        klass="tail",
+        region={"stride_w": "2 or more", "remainder": "no columns left over"},
     ),
     Mutant(
         "geometry:size_rounded_up",
@@ -99,6 +118,8 @@ GEOMETRY = (
         (FORM, STRIDE),
         Call(stride=(2, 2)),
         Call(x=(2, 4, 7, 7), stride=(2, 2)),
+        klass="geometry",
+        region={"remainder": "left over"},
     ),
     Mutant(
         "geometry:dilation_h_for_both",
@@ -106,6 +127,8 @@ GEOMETRY = (
         (FORM, DILATION),
         Call(dilation=(1, 2)),
         Call(dilation=(2, 2)),
+        klass="geometry",
+        region={"dilation": "unequal", "kernel_w": "2 or more"},
     ),
     Mutant(
         "geometry:dilation_ignored_with_groups",
@@ -113,6 +136,8 @@ GEOMETRY = (
         (INTEGERS, DILATION),
         Call(w=(4, 2, 3, 3), dilation=(2, 2), groups=2),
         Call(dilation=(2, 2)),
+        klass="geometry",
+        region={"groups": "2 or more", "dilation": "not 1", "kernel": "not 1x1"},
     ),
     Mutant(
         "geometry:last_dilated_row_one_early",
@@ -120,97 +145,7 @@ GEOMETRY = (
         (VALUE, INTEGERS, DILATION),
         Call(dilation=(2, 1)),
         Call(dilation=(1, 2)),
-    ),
-)
-
-KERNELS = (
-    Mutant(
-        "kernels:flipped",
-        "true convolution instead of cross-correlation",
-        (VALUE, INTEGERS, FLIPPED, *ENDINGS),
-        Call(),
-        Call(w=(4, 4, 1, 1)),
-    ),
-    Mutant(
-        "kernels:flipped_rows",
-        "the kernel's rows are read last to first",
-        (VALUE, INTEGERS, FLIPPED),
-        Call(),
-        Call(w=(4, 4, 1, 3)),
-    ),
-    Mutant(
-        "kernels:transposed",
-        "rows and columns of a square kernel are swapped",
-        (VALUE, INTEGERS, FLIPPED),
-        Call(),
-        Call(w=(4, 4, 2, 3)),
-    ),
-    Mutant(
-        "kernels:last_tap_dropped",
-        "the last tap of an odd number of taps is left out",
-        (VALUE, INTEGERS),
-        Call(),
-        Call(w=(4, 4, 2, 2)),
-    ),
-    Mutant(
-        "kernels:wide_kernel_cut",
-        "columns of the kernel from the sixth on are ignored",
-        (INTEGERS,),
-        Call(w=(4, 4, 1, 6)),
-        Call(w=(4, 4, 1, 5)),
-    ),
-    Mutant(
-        "kernels:tall_kernel_row_skipped",
-        "the middle row of a tall kernel is skipped",
-        (VALUE, INTEGERS),
-        Call(w=(4, 4, 3, 1)),
-    ),
-    Mutant(
-        "kernels:pointwise_transposed",
-        "a square 1x1 weight is used transposed",
-        (POINTWISE,),
-        Call(w=(4, 4, 1, 1)),
-        Call(w=(3, 4, 1, 1)),
-    ),
-    Mutant(
-        "kernels:pointwise_odd_channel",
-        "a 1x1 kernel drops the last of an odd number of channels",
-        (POINTWISE,),
-        Call(x=(2, 3, 5, 5), w=(4, 3, 1, 1)),
-        Call(w=(4, 4, 1, 1)),
-    ),
-    Mutant(
-        "kernels:output_channel_tail",
-        "the last output channel misses an input channel if Cout % 4 is 3",
-        (VALUE, INTEGERS),
-        Call(w=(3, 4, 3, 3)),
-    ),
-    Mutant(
-        "kernels:output_channels_past_tile",
-        "output channels from the 17th on repeat the first ones",
-        (INTEGERS,),
-        Call(w=(17, 4, 3, 3)),
-        Call(w=(16, 4, 3, 3)),
-    ),
-    Mutant(
-        "kernels:input_channel_tail",
-        "the last of 9, 17, ... input channels is dropped",
-        (INTEGERS,),
-        Call(x=(2, 9, 7, 6), w=(4, 9, 3, 3)),
-        Call(x=(2, 8, 7, 6), w=(4, 8, 3, 3)),
-    ),
-    Mutant(
-        "kernels:last_column_tail",
-        "the last of 9, 17, ... output columns is zero",
-        (INTEGERS,),
-        Call(x=(2, 4, 3, 11)),
-        Call(x=(2, 4, 3, 10)),
-    ),
-    Mutant(
-        "kernels:full_window_rotates",
-        "the kernel's columns are rotated when it covers the whole input",
-        (INTEGERS,),
-        Call(w=(4, 4, 7, 6)),
-        Call(w=(4, 4, 7, 5)),
+        klass="geometry",
+        region={"dilation_h": "2 or more", "kernel_h": "2 or more"},
     ),
 )

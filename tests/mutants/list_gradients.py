@@ -22,6 +22,8 @@ GRADIENT = (
         (GRADIENTS, ADJOINT),
         Call(x=(2, 4, 8, 6), stride=(2, 1), gradients=("input",)),
         Call(stride=(2, 2), gradients=ALL[:2]),
+        klass="gradient",
+        region={"remainder": "rows left over", "passes": "input"},
     ),
     Mutant(
         "gradients:grad_input_flipped",
@@ -29,6 +31,8 @@ GRADIENT = (
         (GRADIENTS, ADJOINT),
         Call(gradients=("input",)),
         Call(w=(4, 4, 1, 1), gradients=ALL, bias=True),
+        klass="gradient",
+        region={"passes": "input", "kernel": "not 1x1"},
     ),
     Mutant(
         "gradients:grad_input_groups_rotated",
@@ -36,6 +40,8 @@ GRADIENT = (
         (GRADIENTS, ADJOINT),
         Call(w=(4, 2, 3, 3), groups=2, gradients=("input",)),
         Call(gradients=ALL, bias=True),
+        klass="gradient",
+        region={"passes": "input", "groups": "2 or more"},
     ),
     Mutant(
         "gradients:grad_input_border_lost",
@@ -43,6 +49,8 @@ GRADIENT = (
         (GRADIENTS, ADJOINT),
         Call(padding=(1, 1), gradients=("input",)),
         Call(padding=(0, 1), gradients=ALL[:2]),
+        klass="gradient",
+        region={"passes": "input", "padding_h": "1 or more"},
     ),
     Mutant(
         "gradients:grad_input_lost_with_frozen_weight",
@@ -50,6 +58,8 @@ GRADIENT = (
         (GRADIENTS,),
         Call(gradients=("input",)),
         Call(gradients=ALL[:2]),
+        klass="gradient",
+        region={"passes": "input without weight"},
     ),
     Mutant(
         "gradients:grad_input_scaled",
@@ -57,6 +67,8 @@ GRADIENT = (
         (GRADIENTS, ADJOINT),
         Call(gradients=("input",)),
         Call(gradients=("weight",)),
+        klass="gradient",
+        region={"passes": "input"},
     ),
     Mutant(
         "gradients:grad_weight_transposed",
@@ -64,6 +76,8 @@ GRADIENT = (
         (GRADIENTS, TRAINING),
         Call(gradients=("weight",)),
         Call(w=(4, 4, 2, 3), gradients=ALL, bias=True),
+        klass="gradient",
+        region={"passes": "weight", "kernel": "square"},
     ),
     Mutant(
         "gradients:grad_weight_without_last_image",
@@ -71,6 +85,8 @@ GRADIENT = (
         (GRADIENTS, TRAINING),
         Call(gradients=("weight",)),
         Call(x=(1, 4, 7, 6), gradients=ALL, bias=True),
+        klass="gradient",
+        region={"passes": "weight", "batch": "2 or more"},
     ),
     Mutant(
         "gradients:grad_weight_in_bfloat16",
@@ -78,6 +94,8 @@ GRADIENT = (
         (GRADIENTS, TRAINING, *ENDINGS),
         Call(kind="normal", gradients=("weight",)),
         Call(kind="normal", gradients=("input",)),
+        klass="gradient",
+        region={"passes": "weight"},
     ),
     Mutant(
         "gradients:grad_weight_accumulates",
@@ -85,6 +103,8 @@ GRADIENT = (
         (TRAINING,),
         Call(gradients=("weight",), calls=2),
         Call(w=(3, 4, 3, 3), gradients=("weight",)),
+        klass="state",
+        region={"passes": "weight", "sequence": "the same weight shape again"},
     ),
     Mutant(
         "gradients:grad_bias_is_a_mean",
@@ -92,6 +112,8 @@ GRADIENT = (
         (GRADIENTS, TRAINING),
         Call(bias=True, gradients=("bias",)),
         Call(x=(1, 4, 3, 3), bias=True, gradients=ALL),
+        klass="gradient",
+        region={"passes": "bias"},
     ),
     Mutant(
         "gradients:grad_bias_of_first_image",
@@ -99,6 +121,8 @@ GRADIENT = (
         (GRADIENTS,),
         Call(bias=True, gradients=("bias",)),
         Call(x=(1, 4, 7, 6), bias=True, gradients=ALL),
+        klass="gradient",
+        region={"passes": "bias", "batch": "2 or more"},
     ),
     Mutant(
         "gradients:grad_output_strides_ignored",
@@ -106,6 +130,8 @@ GRADIENT = (
         (GRADIENTS,),
         Call(gradients=("input",), layouts=("grad_output",)),
         Call(gradients=ALL[:2], layouts=("input",)),
+        klass="layout",
+        region={"grad_output_layout": "channels_last"},
     ),
     Mutant(
         "gradients:tangent_without_weight",
@@ -113,6 +139,8 @@ GRADIENT = (
         (TANGENT,),
         Call(derivative="forward-mode"),
         Call(gradients=ALL, bias=True),
+        klass="gradient",
+        region={"derivatives": "forward-mode"},
     ),
     Mutant(
         "gradients:grad_input_without_graph",
@@ -120,5 +148,7 @@ GRADIENT = (
         (SECOND,),
         Call(gradients=ALL[:2], derivative="second"),
         Call(gradients=ALL, bias=True),
+        klass="gradient",
+        region={"derivatives": "second"},
     ),
 )

@@ -1,4 +1,4 @@
-"""The list of mutants with wrong bookkeeping or arithmetic."""
+"""The list of mutants with wrong bookkeeping of groups, bias and batch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from tests.mutants.catalogue import (
     FORM,
     GROUPS,
     INTEGERS,
-    LINEAR_INPUT,
-    LINEAR_WEIGHT,
-    SCALING,
     UNBATCHED,
     VALUE,
     Call,
@@ -23,6 +20,8 @@ GROUPING = (
         "the groups of output channels are reversed",
         (VALUE, INTEGERS, GROUPS),
         Call(w=(4, 2, 3, 3), groups=2),
+        klass="groups",
+        region={"groups": "2 or more"},
     ),
     Mutant(
         "grouping:later_images_use_first_group",
@@ -30,6 +29,8 @@ GROUPING = (
         (INTEGERS, GROUPS, BATCH),
         Call(w=(4, 2, 3, 3), groups=2),
         Call(x=(1, 4, 7, 6), w=(4, 2, 3, 3), groups=2),
+        klass="groups",
+        region={"groups": "2 or more", "batch": "2 or more"},
     ),
     Mutant(
         "grouping:depthwise_multiplier_interleaved",
@@ -37,6 +38,8 @@ GROUPING = (
         (INTEGERS, GROUPS),
         Call(w=(8, 1, 3, 3), groups=4),
         Call(w=(4, 1, 3, 3), groups=4),
+        klass="groups",
+        region={"groups": "multiplier"},
     ),
     Mutant(
         "grouping:last_group_reads_its_neighbour",
@@ -44,6 +47,8 @@ GROUPING = (
         (INTEGERS, GROUPS),
         Call(x=(2, 3, 7, 6), w=(3, 1, 3, 3), groups=3),
         Call(w=(4, 2, 3, 3), groups=2),
+        klass="groups",
+        region={"groups": "3 or more"},
     ),
     Mutant(
         "grouping:bias_twice_when_padded",
@@ -51,6 +56,8 @@ GROUPING = (
         (VALUE, INTEGERS, BIAS),
         Call(padding=(1, 0), bias=True),
         Call(bias=True),
+        klass="bookkeeping",
+        region={"bias": "yes", "padding": "1 or more"},
     ),
     Mutant(
         "grouping:bias_skipped_with_groups",
@@ -58,6 +65,8 @@ GROUPING = (
         (VALUE, INTEGERS, BIAS),
         Call(w=(4, 2, 3, 3), groups=2, bias=True),
         Call(bias=True),
+        klass="bookkeeping",
+        region={"bias": "yes", "groups": "2 or more"},
     ),
     Mutant(
         "grouping:bias_on_first_image_only",
@@ -65,6 +74,8 @@ GROUPING = (
         (INTEGERS, BIAS, BATCH),
         Call(bias=True),
         Call(x=(1, 4, 7, 6), bias=True),
+        klass="bookkeeping",
+        region={"bias": "yes", "batch": "2 or more"},
     ),
     Mutant(
         "grouping:bias_of_the_group",
@@ -72,12 +83,16 @@ GROUPING = (
         (INTEGERS, BIAS),
         Call(w=(4, 2, 3, 3), groups=2, bias=True),
         Call(w=(4, 1, 3, 3), groups=4, bias=True),
+        klass="bookkeeping",
+        region={"bias": "yes", "groups": "2 or more, several outputs each"},
     ),
     Mutant(
         "grouping:last_image_of_odd_batch",
         "the last of an odd number of images repeats the one before",
         (INTEGERS, BATCH),
         Call(x=(3, 4, 7, 6)),
+        klass="tail",
+        region={"batch": "odd, 3 or more"},
     ),
     Mutant(
         "grouping:fifth_image_repeats_first",
@@ -85,6 +100,8 @@ GROUPING = (
         (BATCH,),
         Call(x=(5, 4, 7, 6)),
         Call(x=(4, 4, 7, 6)),
+        klass="tail",
+        region={"batch": "5 or more"},
     ),
     Mutant(
         "grouping:batch_mean_leaks",
@@ -92,12 +109,16 @@ GROUPING = (
         (VALUE, INTEGERS, BATCH),
         Call(),
         Call(x=(1, 4, 7, 6)),
+        klass="bookkeeping",
+        region={"batch": "2 or more"},
     ),
     Mutant(
         "grouping:unbatched_drops_last_channel",
         "an unbatched call drops the last channel",
         (UNBATCHED,),
         Call(x=(4, 7, 6)),
+        klass="bookkeeping",
+        region={"batch": "unbatched"},
     ),
     Mutant(
         "grouping:unbatched_skips_bias",
@@ -105,24 +126,32 @@ GROUPING = (
         (UNBATCHED,),
         Call(x=(4, 7, 6), bias=True),
         Call(bias=True),
+        klass="bookkeeping",
+        region={"batch": "unbatched", "bias": "yes"},
     ),
     Mutant(
         "grouping:unbatched_returns_a_batch",
         "an unbatched call returns a batch of one",
         (FORM, UNBATCHED),
         Call(x=(4, 7, 6)),
+        klass="bookkeeping",
+        region={"batch": "unbatched"},
     ),
     Mutant(
         "grouping:batch_of_one_squeezed",
         "a batch of one loses its batch axis",
         (FORM,),
         Call(x=(1, 4, 7, 6)),
+        klass="bookkeeping",
+        region={"batch": "1"},
     ),
     Mutant(
         "grouping:doubles_returned_as_floats",
         "float64 operands give float32",
         (FORM,),
         Call(dtype="float64"),
+        klass="bookkeeping",
+        region={"dtype": "float64"},
     ),
     Mutant(
         "grouping:pixel_output_flattened",
@@ -130,92 +159,7 @@ GROUPING = (
         (FORM,),
         Call(w=(4, 4, 7, 6)),
         Call(w=(4, 4, 7, 5)),
-    ),
-)
-
-NUMERICS = (
-    Mutant(
-        "numerics:tf32_operands",
-        "float32 operands are cut to the 11 bits of TF32",
-        (VALUE,),
-        Call(kind="wide13"),
-    ),
-    Mutant(
-        "numerics:bfloat16_operands",
-        "float32 operands are rounded to bfloat16",
-        (VALUE,),
-        Call(kind="wide13"),
-        Call(kind="wide13", dtype="float64"),
-    ),
-    Mutant(
-        "numerics:float16_accumulator",
-        "float32 sums are kept in float16",
-        (VALUE,),
-        Call(kind="normal"),
-    ),
-    Mutant(
-        "numerics:float64_in_float32",
-        "float64 is computed in float32",
-        (VALUE,),
-        Call(kind="wide27", dtype="float64"),
-    ),
-    Mutant(
-        "numerics:bias_in_bfloat16",
-        "the bias is rounded to bfloat16",
-        (VALUE,),
-        Call(kind="wide13", bias=True),
-        Call(kind="wide13"),
-    ),
-    Mutant(
-        "numerics:zero_point_not_cancelled",
-        "a zero point of 1024 is added and subtracted",
-        (VALUE,),
-        Call(kind="normal"),
-    ),
-    Mutant(
-        "numerics:fixed_point_output",
-        "the output is a multiple of 2**-16",
-        (SCALING,),
-        Call(kind="normal", exponent=-6),
-    ),
-    Mutant(
-        "numerics:small_outputs_flushed",
-        "outputs below 2**-12 are zero",
-        (SCALING,),
-        Call(exponent=-10),
-    ),
-    Mutant(
-        "numerics:output_saturates",
-        "the output saturates at +-32",
-        (INTEGERS, LINEAR_INPUT, LINEAR_WEIGHT),
-        Call(),
-        Call(exponent=-4),
-    ),
-    Mutant(
-        "numerics:fused_relu",
-        "a ReLU follows the bias",
-        (VALUE, INTEGERS, BIAS),
-        Call(bias=True),
-    ),
-    Mutant(
-        "numerics:quadratic_in_input",
-        "x + x**2 / 1024 is convolved instead of x",
-        (VALUE, LINEAR_INPUT),
-        Call(),
-        Call(exponent=-60),
-    ),
-    Mutant(
-        "numerics:weights_clipped",
-        "weights are clipped to +-3",
-        (INTEGERS, LINEAR_WEIGHT),
-        Call(),
-        Call(exponent=-1),
-    ),
-    Mutant(
-        "numerics:int8_weights",
-        "weights are quantised to 8 bits",
-        (VALUE, LINEAR_WEIGHT),
-        Call(kind="normal"),
-        Call(kind="onehot"),
+        klass="bookkeeping",
+        region={"output": "1x1"},
     ),
 )

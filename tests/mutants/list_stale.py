@@ -12,6 +12,8 @@ STALE = (
         "a weight is packed once per tensor object",
         (SEQUENCES, TRAINING),
         Call(calls=2),
+        klass="state",
+        region={"sequence": "weight changed in place"},
     ),
     Mutant(
         "stale:bias_packed_with_the_weight",
@@ -19,6 +21,8 @@ STALE = (
         (SEQUENCES,),
         Call(bias=True, calls=2, keeps=("weight",)),
         Call(bias=True, calls=2),
+        klass="state",
+        region={"sequence": "bias changed in place, weight kept"},
     ),
     Mutant(
         "stale:answer_kept_and_given_away",
@@ -26,6 +30,8 @@ STALE = (
         (SEQUENCES,),
         Call(calls=2, repeat=True, keeps=OPERANDS, overwrite=True),
         Call(calls=2, repeat=True, keeps=OPERANDS),
+        klass="state",
+        region={"sequence": "the same operands again, output written to", "passes": "forward"},
     ),
     Mutant(
         "stale:plan_kept_by_shape",
@@ -33,6 +39,8 @@ STALE = (
         (SEQUENCES,),
         Call(before=Call(stride=(2, 1))),
         Call(before=Call(w=(3, 4, 3, 3), stride=(2, 1))),
+        klass="state",
+        region={"sequence": "the same shapes, another stride or dilation"},
     ),
     Mutant(
         "stale:gradient_of_the_latest_input",
@@ -40,17 +48,23 @@ STALE = (
         (SEQUENCES,),
         Call(gradients=("weight",), between=True),
         Call(gradients=("weight",)),
+        klass="state",
+        region={"sequence": "a call before the backward pass", "passes": "weight"},
     ),
     Mutant(
         "stale:every_second_call_wrong",
         "every second output is one too large",
         (VALUE, SEQUENCES),
         Call(calls=2),
+        klass="state",
+        region={"sequence": "any two calls"},
     ),
     Mutant(
         "stale:PacksOnce",
         "a layer packs its weight on its first call",
         (SEQUENCES, TRAINING),
         Call(calls=2),
+        klass="state",
+        region={"sequence": "weight of a layer changed in place"},
     ),
 )

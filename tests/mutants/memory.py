@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from tests.mutants.parts import Args, Tensor, as_if_contiguous, conv2d_like
+from tests.mutants.parts import Args, Tensor, conv2d_like, misread
 
 _buffers: dict[tuple[object, ...], Tensor] = {}
 _ARENA_ELEMENTS = 1 << 20
@@ -107,13 +107,13 @@ def padding_rows_unwritten(a: Args) -> Tensor:
 @conv2d_like
 def input_strides_ignored(a: Args) -> Tensor:
     """Read its input as if it were contiguous."""
-    return a.conv(input=as_if_contiguous(a.input))
+    return a.conv(input=misread(a.input))
 
 
 @conv2d_like
 def weight_strides_ignored(a: Args) -> Tensor:
     """Read its weight as if it were contiguous."""
-    return a.conv(weight=as_if_contiguous(a.weight))
+    return a.conv(weight=misread(a.weight))
 
 
 @conv2d_like

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 Tensor = torch.Tensor
 Pair = tuple[int, int]
 Edit = Callable[[Tensor], Tensor]
+# What no refusal is; other exceptions pass, since torch itself ends a recomputation by one.
+ACCIDENTS = (AttributeError, LookupError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ class Args:
 
 
 def conv2d_like(mutant: Callable[[Args], Tensor]) -> Callable[..., Tensor]:
-    """Give a function of `Args` the signature of `torch.nn.functional.conv2d`."""
+    """Give a function of `Args` the signature of `torch.nn.functional.conv2d`.
+
+    And its refusals: where the mutant fails on an invalid call, torch says what is wrong.
+    """
 
     def conv2d(
         input: Tensor,
@@ -86,36 +91,60 @@ def conv2d_like(mutant: Callable[[Args], Tensor]) -> Callable[..., Tensor]:
         dilation: int | Pair = 1,
         groups: int = 1,
     ) -> Tensor:
-        pads = padding if isinstance(padding, str) else _pair(padding)
-        return mutant(Args(input, weight, bias, _pair(stride), pads, _pair(dilation), groups))
+        try:
+            pads = padding if isinstance(padding, str) else _pair(padding)
+            return mutant(Args(input, weight, bias, _pair(stride), pads, _pair(dilation), groups))
+        except ACCIDENTS:
+            F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+            raise
 
     conv2d.__name__, conv2d.__doc__ = mutant.__name__, mutant.__doc__
     return conv2d
 
 
 def _pair(value: int | Pair) -> Pair:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
+    rows, columns = (value, value) if isinstance(value, int) else value
+    return rows, columns
 
 
 class _Detour(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, value: Tensor, path: Tensor) -> Tensor:
+    def forward(value: Tensor, path: Tensor) -> Tensor:
         return value.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Keep nothing."""
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
         return None, grad
 
+    @staticmethod
+    def jvp(ctx: Any, value: Tensor | None, path: Tensor) -> Tensor:
+        return path.clone()
+
 
 class _Edited(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor, edit: Edit) -> Tensor:
-        ctx.edit = edit
+    def forward(tensor: Tensor, edit: Edit) -> Tensor:
         return tensor.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.edit = inputs[1]
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return ctx.edit(grad), None
+
+    @staticmethod
+    def jvp(ctx: Any, tensor: Tensor, edit: None) -> Tensor:
+        return tensor.clone()
 
 
 def detour(value: Tensor, path: Tensor) -> Tensor:
@@ -135,10 +164,44 @@ def without_last_column(y: Tensor) -> Tensor:
     return F.pad(y[..., :-1], (0, 1))
 
 
-def as_if_contiguous(tensor: Tensor) -> Tensor:
-    """Return the elements of a dense tensor as they lie in memory, read in row-major order."""
-    strides, step = [], 1
-    for extent in reversed(tensor.shape):
-        strides.append(step)
-        step *= max(extent, 1)
-    return tensor.as_strided(tensor.shape, strides[::-1])
+def misread(tensor: Tensor) -> Tensor:
+    """Return the elements as they lie in memory, read in row-major order from the first one on.
+
+    Past the end of the storage there are zeros. The gradient passes as if nothing were wrong. What
+    lies nowhere, as under vmap, is read right.
+    """
+    if tensor.numel() == 0 or not address(tensor):
+        return tensor
+    plain = tensor.detach()
+    size = plain.untyped_storage().nbytes() // plain.itemsize - plain.storage_offset()
+    flat = plain.as_strided((size,), (1,))[: plain.numel()]
+    flat = F.pad(flat, (0, plain.numel() - flat.numel()))
+    return detour(flat.view(plain.shape), tensor)
+
+
+def packed(tensor: Tensor) -> bool:
+    """Tell whether the strides are, to the number, those of a new contiguous tensor."""
+    return tensor.stride() == torch.empty(tensor.shape, device="meta").stride()
+
+
+def packed_channels_last(tensor: Tensor) -> bool:
+    """Tell whether the strides are, to the number, those of a new channels_last tensor."""
+    if tensor.dim() != 4:
+        return False
+    like = torch.empty(tensor.shape, device="meta", memory_format=torch.channels_last)
+    return tensor.stride() == like.stride()
+
+
+def address(tensor: Tensor) -> int:
+    """Return where a tensor lies in memory; 0 for one that lies nowhere, as under vmap."""
+    try:
+        return tensor.data_ptr()
+    except RuntimeError:
+        return 0
+
+
+def fitted(y: Tensor, like: Tensor) -> Tensor:
+    """Return `y` cut, or continued by zeros, to the height and width of `like`."""
+    height, width = like.shape[-2:]
+    cut = y[..., :height, :width]
+    return F.pad(cut, (0, width - cut.shape[-1], 0, height - cut.shape[-2]))

@@ -1,0 +1,78 @@
+"""`python -m tests.power`: how many mutants die, by what, and after how many cases.
+
+Each mutant goes through the gate's properties until the first violation, on real dtypes, with the
+gate's own seed (0) and with others; and through what else is used to test a convolution: PyTorch's
+OpInfo samples (also strided, and its errors) and 300 uniform random calls, both judged by
+`assert_close` against torch as PyTorch judges, and ONNX's node tests with their own tolerances.
+What `--json` holds already is not measured again: a run may be ended and resumed. Needs the extra
+`benchmarks`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.mutants import MUTANTS, Mutant
+from tests.power import baselines, suite
+from tests.power.report import ALL, Results, tables
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure what is asked for and print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m tests.power")
+    parser.add_argument("--seeds", type=int, default=10, help="how many, from 0 on")
+    parser.add_argument("--json", type=Path, help="where results are kept")
+    parser.add_argument("--only", action="append", metavar="NAME", help="of a mutant")
+    parser.add_argument("--limit", type=int, help="measure no more than so many mutants now")
+    parser.add_argument("--jobs", type=int, default=1, help="processes for the suite")
+    parser.add_argument("--methods", nargs="+", choices=ALL, default=ALL)
+    options = parser.parse_args(arguments)
+    unknown = set(options.only or ()) - {mutant.name for mutant in MUTANTS}
+    if unknown:
+        parser.error(f"no mutant is named {', '.join(sorted(unknown))}")
+    chosen = [m for m in MUTANTS if not options.only or m.name in options.only]
+    results = Results(options.json)
+    alarms = [m for m in options.methods if m in baselines.METHODS and baselines.alarm(m)]
+    if alarms:
+        print(f"{', '.join(alarms)}: stock torch itself differs from torch here")
+        return 1
+    measure(results, chosen, options)
+    for line in tables(results, chosen):
+        print(line)
+    return 0
+
+
+def measure(results: Results, mutants: Sequence[Mutant], options: argparse.Namespace) -> None:
+    """Fill in what is missing, a line for each record; baselines do not vary enough for seeds."""
+    seeds = {m: range(options.seeds if m in ("suite", "uniform") else 1) for m in options.methods}
+    missing = [
+        (method, mutant, seed)
+        for mutant in mutants
+        for method in options.methods
+        for seed in seeds[method]
+        if results.of(method, mutant, seed) is None
+    ]
+    allowed = list(dict.fromkeys(mutant.name for _, mutant, _ in missing))[: options.limit]
+    missing = [task for task in missing if task[1].name in allowed]
+    began, done = time.monotonic(), 0
+    others = [task for task in missing if task[0] != "suite"]
+    searches = [(mutant, seed) for method, mutant, seed in missing if method == "suite"]
+    found = (("suite", *each) for each in suite.run(searches, options.jobs))
+    for records in (baselines.run(others) if others else (), found if searches else ()):
+        for method, mutant, seed, record in records:
+            results.add(method, mutant, seed, record)
+            done += 1
+            what = f"{record['by']} after" if record["by"] else "not found in"
+            print(
+                f"[{done}/{len(missing)}, {time.monotonic() - began:.0f} s] {method} "
+                f"{mutant.name} seed {seed}: {what} {record['cases']} cases",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,75 @@
+"""The mutants against the gate's properties, in the gate's order, until the first violation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import Any
+
+from hypothesis import seed
+
+from properties.domain import Domain
+from properties.dtypes import REAL
+from properties.profiles import seed_of
+from tests.killing import ACCIDENTS, Recycling, gate, killed_by, subject_of
+from tests.mutants import Mutant
+
+Record = dict[str, Any]
+Task = tuple[Mutant, int]
+# What these leave behind in a process would be found by the next search in it.
+LASTING = ("state", "memory")
+
+_hunt: list[Hunt] = []
+
+
+class Hunt:
+    """Worker processes and prepared properties, to look for one mutant after another."""
+
+    def __init__(self) -> None:
+        self.workers = Recycling()
+        self.properties = gate()
+
+    def find(self, mutant: Mutant, base: int) -> Record:
+        """Return what finds a mutant with the inputs of one seed; 0 is that of the gate.
+
+        `cases` counts the different examples up to the first violation, over all properties that
+        ran; `by` is None if there was none. Nothing is shrunk.
+        """
+        began, cases = time.monotonic(), 0
+        # Some are written with operations that torch lacks for complex numbers or integers.
+        subject = subject_of(mutant.target, self.workers, Domain().within(dtype=REAL))
+        found: Record = {"by": None, "kind": None}
+        for name, test in self.properties.items():
+            seed(seed_of(name, base))(test)
+            violation = killed_by(subject, test)
+            cases += subject.search.cases
+            if violation is not None and violation.kind not in {*ACCIDENTS} - {mutant.fatal}:
+                found = {"by": name, "kind": violation.kind}
+                break
+        if mutant.klass in LASTING:
+            subject.runner.close()
+        else:
+            self.workers.give(subject.runner)
+        return {**found, "cases": cases, "seconds": round(time.monotonic() - began, 1)}
+
+
+def run(tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Mutant, int, Record]]:
+    """Yield mutant, seed and what was found, as it comes, from so many processes."""
+    if jobs == 1:
+        hunt = Hunt()
+        for mutant, base in tasks:
+            yield mutant, base, hunt.find(mutant, base)
+        hunt.workers.close()
+        return
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        waiting = {pool.submit(_find, *task): task for task in tasks}
+        for future in as_completed(waiting):
+            yield (*waiting[future], future.result())
+
+
+def _find(mutant: Mutant, base: int) -> Record:
+    if not _hunt:
+        _hunt.append(Hunt())
+    return _hunt[0].find(mutant, base)

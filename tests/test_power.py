@@ -1,0 +1,115 @@
+"""The measurement of power: samples that stock torch passes, and tables that count right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tests.mutants import MUTANTS, Mutant
+from tests.power import baselines, suite
+from tests.power.baselines import STOCK, differs, functional, measure
+from tests.power.report import Results, tables
+from tests.power.samples import UNIFORM, Sample
+
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+FLIPPED = BY_NAME["flipped"]
+FOUND = {"by": "test_a", "kind": "value", "cases": 7, "seconds": 0.1}
+MISSED = {"by": None, "kind": None, "cases": 900, "seconds": 9.0}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def test_stock_torch_passes_the_uniform_calls() -> None:
+    """The baseline's own calls raise no false alarm, and all of them are made."""
+    record = measure("uniform", STOCK, 0)
+    assert record["by"] is None
+    assert record["cases"] == UNIFORM
+
+
+@pytest.mark.parametrize("name", ["flipped", "grad_weight_transposed", "pads_at_end"])
+def test_the_uniform_calls_find_gross_defects(name: str) -> None:
+    """A wrong value and a wrong gradient are seen, early."""
+    record = measure("uniform", BY_NAME[name].target, 0)
+    assert record["by"] == "uniform"
+    assert record["cases"] < 30
+
+
+def test_a_sample_is_judged_by_what_it_brings() -> None:
+    """An expected output with its tolerance, or a call that must raise."""
+    ones = {"input": torch.ones(1, 1, 2, 2), "weight": torch.ones(1, 1, 1, 1)}
+    right, tolerance = torch.ones(1, 1, 2, 2), (1e-3, 1e-7)
+    assert not differs(F.conv2d, Sample(ones, expected=right + 1e-4, tolerance=tolerance), 0)
+    assert differs(F.conv2d, Sample(ones, expected=right + 1e-2, tolerance=tolerance), 0)
+    assert differs(F.conv2d, Sample(ones, refused=True), 0)
+    assert not differs(F.conv2d, Sample(ones, {"stride": 0}, refused=True), 0)
+
+
+def test_an_exception_counts() -> None:
+    """A valid call that raises is a detection."""
+
+    def raises(*operands: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError
+
+    ones = {"input": torch.ones(1, 1, 2, 2), "weight": torch.ones(1, 1, 1, 1)}
+    assert differs(raises, Sample(ones), 0)
+
+
+def test_a_layer_is_tested_as_a_function() -> None:
+    """A subclass of nn.Conv2d gives what `F.conv2d` gives."""
+    x, w, b = torch.randn(2, 4, 5, 5), torch.randn(6, 2, 3, 3), torch.randn(6)
+    layer = functional(torch.nn.Conv2d)
+    assert torch.equal(layer(x, w, b, 2, 1, 1, 2), F.conv2d(x, w, b, 2, 1, 1, 2))
+
+
+def test_the_suite_counts_cases_up_to_the_first_violation() -> None:
+    """A flipped kernel is found by the first property; the same seed counts the same."""
+    hunt = suite.Hunt()
+    try:
+        records = [hunt.find(BY_NAME["batch_of_one_squeezed"], base) for base in (0, 0, 1)]
+    finally:
+        hunt.workers.close()
+    first, again, other = ({**record, "seconds": 0} for record in records)
+    assert first == again
+    assert first["by"] is not None
+    assert other["by"] is not None
+    assert 0 < first["cases"] < 300
+
+
+def test_results_are_kept(tmp_path: Path) -> None:
+    """What was measured is read back, and the tables count it."""
+    path = tmp_path / "power.json"
+    mutants = [FLIPPED, BY_NAME["tf32_operands"]]
+    kept = Results(path)
+    kept.add("suite", mutants[0], 0, FOUND)
+    kept.add("suite", mutants[1], 0, MISSED)
+    read = Results(path)
+    assert read.of("suite", mutants[0], 0) == FOUND
+    assert read.of("suite", mutants[0], 1) is None
+    lines = [line.split() for line in tables(read, mutants)]
+    assert ["kernel", "1/1", "0/0", "0/0", "0/0"] in lines
+    assert ["all", "1/2", "0/0", "0/0", "0/0"] in lines
+    text = " ".join(map(" ".join, lines))
+    assert "median never" in text
+    assert "tf32_operands (precision, strength 1): expected of" in text
+
+
+class Crashing(Mutant):
+    """A mutant whose import ends the process."""
+
+    @property
+    def target(self) -> str:
+        """What ends it."""
+        return "tests.hostile.exits_on_import:conv2d"
+
+
+def test_a_crash_of_a_child_is_survived() -> None:
+    """A baseline whose child ends has found nothing, and the next mutant gets another child."""
+    tasks = [("uniform", mutant, 0) for mutant in (Crashing(**vars(FLIPPED)), FLIPPED)]
+    kinds = [record["kind"] for *_, record in baselines.run(tasks)]
+    assert kinds == ["crash", "value"]
