@@ -60,12 +60,13 @@ def reads_as_channels_last(tensor: Tensor) -> bool:
     The rule is `is_channels_last_strides_2d` of c10/core/MemoryFormat.h: strides that grow in the
     order C, W, H, N; where extents of 1 leave it open, contiguous wins.
     """
-    if len(tensor.shape) != 4 or tensor.strides[1] == 0:
+    if len(tensor.shape) < 3:
         return False
+    shape, strides = _as_batch(tensor)
     least = 0
     for axis in CHANNELS_LAST_ORDER:
-        step, extent = tensor.strides[axis], tensor.shape[axis]
-        if extent == 0 or step < least or (axis == 0 and least == tensor.strides[1]):
+        step, extent = strides[axis], shape[axis]
+        if 0 in (extent, strides[1]) or step < least or (axis == 0 and least == strides[1]):
             return False
         least = step * max(extent, 1)
     return True

@@ -125,8 +125,10 @@ def builtin(device: str, facts: Mapping[str, Any]) -> Rows:
             blocks = {"truncates": True, "flushes": dtype == "bfloat16"}
             rows |= {(dtype, result): blocks for result in RESULTS[1:]}
             rows[dtype, "output"] = {**blocks, "stores": "bias"}
-        # Seen on an H100, cuDNN 9.19: large kernels are split and their parts stored in half.
+        # Seen on an H100, cuDNN 9.19: large kernels are split and their parts stored in half, and
+        # the gradient of a grouped weight over two images is one unit off, as if each were stored.
         rows["float16", "input"] = {"truncates": True, "stores": "taps"}
+        rows["float16", "weight"] = {"truncates": True, "stores": "images"}
     declared = {key: _changed(STRICT[key[0]], fields) for key, fields in rows.items()}
     on = {name: False for name, value in facts.items() if name.startswith("onednn.") and value}
     modes = {"onednn-off": builtin(device, {**facts, **on})} if on else {}

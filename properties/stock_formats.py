@@ -126,7 +126,7 @@ FORMATS: tuple[KnownDefect, ...] = (
         upstream="",
         affected=build("onednn.enabled"),
         region={
-            "dtype": ("float32", "bfloat16"),
+            "dtype": ("float32", "float16", "bfloat16", "complex64"),
             "mode": _BUT_OFF,
             "images": ("some",),
             "input_format": ("channels_last",),

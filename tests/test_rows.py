@@ -92,7 +92,13 @@ def test_declared_rows_are_told_in_a_line_each(tmp_path: Path) -> None:
         "float16 all results: strict",
     ]
     assert rows.lines() == lines
-    told: Any = {"profile": PROFILES[DEFAULT], "seed": 0, "seconds": None, "facts": {}}
+    told: Any = {
+        "profile": PROFILES[DEFAULT],
+        "seed": 0,
+        "seconds": None,
+        "facts": {},
+        "large": 0.0,
+    }
     session: Any = SimpleNamespace(**told, rows=rows, domain=Domain())
     assert header(session)[1:-1] == [f"  declared: {line}" for line in lines]
     assert Rows().lines() == builtin("cpu", {}).lines() == []

@@ -51,7 +51,7 @@ def test_wrong_implementation_is_found(tmp_path: Path) -> None:
     assert report.exit_status == 1
     kinds = {found.kind for found in report.violations}
     assert "value" in kinds
-    assert kinds <= {"value", "relation"}
+    assert kinds <= {"value", "relation", "poison"}
     for found in report.violations:
         assert found.target == "tests.plugin_targets:adds_one on cpu"
         assert isinstance(found.case, Case)
