@@ -1,0 +1,144 @@
+"""What the field's suites check of a convolution, row by row, and which tests here cover it.
+
+The rows are those of a survey of ten suites (benchdnn, PyTorch, MIOpen, CUTLASS, cudnn-frontend,
+nvidia_libs_test, ONNX, JAX, TVM, caffe2 and Ivy), 1 to 85, and the ten and one things that none of
+them had ("none 1" and so on). A row that is not covered says why in one line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PAIRS = "test_every_pair_of_levels"
+VALUE = "test_value_lies_in_its_enclosure"
+INTEGERS = "test_integers_are_exact"
+FORM = "test_output_has_the_defined_shape_dtype_and_device"
+GRADIENTS = "test_gradients_lie_in_their_enclosures"
+MODES = "test_modes_agree"
+SEES = "test_special_values_reach_what_sees_them"
+ENDS = "test_ends_of_the_range_lie_in_their_enclosures"
+REFUSED = "test_invalid_calls_are_refused"
+UNCHANGED = "test_inputs_are_unchanged"
+EMPTY = "test_an_empty_batch_has_an_empty_output"
+CHANNELLESS = "test_without_input_channels_the_output_is_the_bias"
+LARGE = "test_large_extents_at_sampled_positions"
+FORMS = "test_forms_agree_bitwise_on_integers"
+VACUOUS = "test_properties_without_a_case_verify_nothing"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A row: what it is, the tests that cover it, or why none does."""
+
+    row: str
+    what: str
+    tests: tuple[str, ...] = ()
+    why_not: str = ""
+
+
+def _covered(row: int, what: str, *tests: str) -> Feature:
+    return Feature(str(row), what, tests)
+
+
+FEATURES: tuple[Feature, ...] = (
+    _covered(1, "stride > 1", PAIRS, "test_stride_is_a_subsample_of_stride_1"),
+    _covered(2, "unequal strides", PAIRS),
+    _covered(3, "stride larger than the kernel", PAIRS),
+    _covered(4, "dilation", PAIRS, "test_dilation_is_a_zero_inserted_kernel"),
+    _covered(5, "unequal dilations", PAIRS),
+    _covered(6, "unequal paddings", PAIRS, "test_padding_is_pad_then_valid"),
+    _covered(7, "padding that differs at both ends ('same')", PAIRS),
+    _covered(8, "windows of padding alone", PAIRS),
+    _covered(9, "'same' with even kernels and dilation", PAIRS),
+    _covered(10, "'valid'", PAIRS),
+    _covered(11, "padding modes", PAIRS, "test_padding_modes_pad_as_defined"),
+    _covered(12, "groups", PAIRS, "test_groups_are_a_concatenation"),
+    _covered(13, "depthwise, with multiplier", PAIRS),
+    _covered(14, "odd, prime and off-by-one channels", PAIRS, "test_every_level_is_reached"),
+    _covered(15, "asymmetric kernels", PAIRS),
+    _covered(16, "even kernels", PAIRS),
+    _covered(17, "kernel as large as the input", PAIRS),
+    _covered(18, "1x1 kernels", "test_pointwise_is_a_matrix_product"),
+    _covered(19, "no images, channels or rows", EMPTY, CHANNELLESS),
+    _covered(20, "no output channels: refused", REFUSED),
+    _covered(21, "an image without a batch", "test_unbatched_is_a_batch_of_one"),
+    _covered(22, "bias and none", "test_bias_adds"),
+    _covered(23, "shapes of real networks", "test_every_call_of_lenet_is_judged"),
+    _covered(24, "calls of known defects", "test_known_defects_are_as_recorded"),
+    _covered(25, "random shapes", VALUE),
+    _covered(26, "shrinking", "test_shrinks_to_the_plainest_call"),
+    _covered(27, "more than 2^31 elements (--conv2d-large)", LARGE),
+    _covered(28, "float64", PAIRS),
+    _covered(29, "float16 and bfloat16", PAIRS),
+    Feature("30", "fp8, fp4", why_not="torch's conv2d refuses them: NotImplementedError"),
+    Feature("31", "quantised int8", why_not="another operator with scales; plain int8 is row 32"),
+    _covered(32, "plain integers", INTEGERS),
+    _covered(33, "complex64 and complex128", PAIRS),
+    Feature("34", "complex32", why_not="not calibrated; torch warns that it is experimental"),
+    Feature("35", "other dtypes out than in", why_not="conv2d has none; autocast is row 73"),
+    _covered(36, "channels_last of each operand", PAIRS),
+    _covered(37, "arbitrary strides", PAIRS),
+    _covered(38, "slices", PAIRS),
+    _covered(39, "expanded and overlapping", PAIRS),
+    _covered(40, "odd strides of extents of one", PAIRS),
+    _covered(41, "storage offset, misaligned pointer", PAIRS),
+    _covered(42, "nn.Conv2d as a module", MODES, "test_initial_parameters_are_bounded"),
+    _covered(43, "independent naive reference", FORMS),
+    _covered(
+        44, "a reference that is tested and importable", "test_forms_agree_bitwise_on_integers"
+    ),
+    _covered(45, "accumulation in higher precision", "test_value_lies_in_its_enclosure"),
+    _covered(46, "exact integers, zero tolerance", INTEGERS),
+    _covered(47, "real data", VALUE),
+    _covered(48, "data that force rounding and saturation", ENDS),
+    _covered(49, "a bound derived from shape and data", VALUE),
+    _covered(50, "elementwise comparison", VALUE),
+    _covered(51, "a comparator that sees NaN", SEES),
+    _covered(52, "where NaN appears", SEES),
+    _covered(53, "Inf, Inf - Inf, 0 * Inf, overflow", SEES, ENDS),
+    _covered(54, "padding does not touch NaN outside the window", SEES),
+    _covered(55, "subnormals", ENDS),
+    _covered(56, "signed zero", ENDS),
+    _covered(57, "cancellation and large magnitudes", VALUE, ENDS),
+    _covered(58, "every element is written", VALUE),
+    _covered(59, "writes next to an operand", UNCHANGED),
+    _covered(60, "inputs unchanged", UNCHANGED),
+    _covered(61, "dirty memory", "test_same_call_gives_same_bits"),
+    _covered(62, "the same bits again", "test_same_call_gives_same_bits"),
+    _covered(63, "images are independent", "test_batch_rows_are_independent"),
+    _covered(64, "metamorphic relations", "test_linear_in_input", "test_adjoint_identity"),
+    _covered(65, "CPU and CUDA: each against the oracle", VALUE),
+    _covered(66, "backends: oneDNN on and off", MODES),
+    _covered(67, "values of all gradients", GRADIENTS),
+    _covered(68, "subsets of requires_grad", GRADIENTS),
+    _covered(69, "double backward", "test_second_order_gradients_lie_in_their_enclosures"),
+    _covered(70, "forward mode", "test_forward_mode_is_the_derivative"),
+    _covered(71, "vmap, per-sample gradients", "test_per_sample_gradients_lie_in_their_enclosures"),
+    _covered(72, "torch.compile", MODES),
+    _covered(73, "autocast", MODES),
+    _covered(74, "TF32 has a row of its own", "test_cuda_rows_follow_the_flag"),
+    _covered(75, "benchmark and deterministic flags", MODES),
+    _covered(76, "no_grad and inference_mode", MODES),
+    _covered(77, "shape, dtype and device of the output", FORM),
+    _covered(78, "invalid calls are refused", REFUSED),
+    _covered(79, "parameters of 2^31 and 2^62", REFUSED),
+    _covered(80, "crashes and lost contexts are isolated", "test_it_is_the_violation_that_it_is"),
+    Feature("81", "device memory leaks", why_not="a property of a run, not of a call: not checked"),
+    _covered(82, "another stream", MODES),
+    _covered(83, "state_dict, deepcopy, pickle", MODES),
+    _covered(
+        84, "a run that verified nothing fails", "test_properties_without_a_case_verify_nothing"
+    ),
+    _covered(85, "mutation testing", "test_every_killer_kills"),
+    Feature("none 1", "module level, shrinking, a plain snippet", (MODES, PAIRS)),
+    Feature("none 2", "both oracles at once", (VALUE, INTEGERS)),
+    Feature("none 3", "special values", (SEES, ENDS)),
+    Feature("none 4", "the same refusals on every device", (REFUSED,)),
+    Feature("none 5", "writes, gaps, dirty memory", (UNCHANGED, "test_output_owns_its_memory")),
+    Feature("none 6", "strange strides with values compared", (PAIRS,)),
+    Feature("none 7", "zero in every extent", (EMPTY, CHANNELLESS, REFUSED)),
+    Feature("none 8", "coverage of pairs, reported and required", (PAIRS,)),
+    Feature("none 9", "a mutation score in CI", ("test_every_killer_kills",)),
+    Feature("none 10", "a tested, importable oracle", (FORMS,)),
+    Feature("none 14", "one property over all modes", (MODES,)),
+)

@@ -1,0 +1,72 @@
+"""Coverage by design: cells, rules that forbid some, and arrays that have all the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from properties.case import Case
+from properties.coverage import cells, factors, pairs
+from properties.covering import covering
+from properties.domain import FACTORS, Domain
+from properties.feasibility import COSTLY
+from properties.infeasible import infeasible
+from properties.planned import PLANNED, planned
+from properties.rules import RULES
+from properties.strategies import cases
+from tests.test_strategies import sample
+
+NARROW = "dtype=float32|int8 kernel=1x1|square padding=0|1 mode=eager|no_grad layout=contiguous"
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[Case]:
+    """Cases in all modes, drawn once for this module."""
+    modes = tuple(mode for mode in FACTORS["mode"] if mode not in COSTLY)
+    return sample(cases(mode=modes), 1500)[0]
+
+
+def test_no_call_has_an_infeasible_pair(drawn: list[Case]) -> None:
+    """A search finds no witness against a rule."""
+    witnesses = [
+        (infeasible(*pair), case)
+        for case in drawn
+        for pair in map(tuple, pairs(factors(case)))
+        if infeasible(*pair)
+    ]
+    assert witnesses == []
+
+
+def test_rules_are_about_levels_that_exist() -> None:
+    """Every level that a rule names is planned, so a misspelt one forbids nothing silently."""
+    for _, left, right in RULES:
+        for factor, levels in [*left.items(), *right.items()]:
+            assert set(levels) <= set(PLANNED[factor]), (factor, levels)
+
+
+def test_a_cell_is_a_pair_of_levels_of_two_factors() -> None:
+    """Each cell is there once, and none is of one factor."""
+    found = list(cells())
+    assert len(set(found)) == len(found)
+    assert all(len({factor for factor, _ in cell}) == 2 for cell in found)
+
+
+def test_a_narrow_domain_has_an_array_of_its_own() -> None:
+    """All rows lie in the domain, and every cell that is planned is hit."""
+    domain = Domain.parse([NARROW])
+    array = covering(domain, whole=False)
+    calls = [row.case for row in array.rows]
+    assert array.hit(calls) == len(array.planned) > 300
+    assert not array.missing
+    names = planned(domain)
+    for call in calls:
+        assert call.dtype in ("float32", "int8")
+        assert call.mode in ("eager", "no_grad")
+        assert all(t.layout == "contiguous" for t in call.tensors.values())
+        assert factors(call)["kernel"] in names["kernel"]
+
+
+def test_an_array_depends_on_the_domain_alone() -> None:
+    """Built twice, it has the same rows in the same order."""
+    domain = Domain.parse([NARROW])
+    first, second = (covering(domain, whole=False) for _ in range(2))
+    assert [row.case.key for row in first.rows] == [row.case.key for row in second.rows]
