@@ -26,8 +26,8 @@ from properties.pins import Wanted, pins_of
 from properties.planned import PLANNED, Level, planned
 
 CANDIDATES = 3  # of which the best is taken
-TRIES = {True: 2000, False: 40}  # for one that has the pair at all; in a narrower domain
-REACHES = 400  # for a call that has a level at all
+TRIES = {True: 2000, False: 20}  # for one that has the pair at all; in a narrower domain
+REACHES = {True: 400, False: 30}  # for a call that has a level at all
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def covering(domain: Domain, whole: bool = True) -> Covering:
     """
     with suppress(OutOfDomain):
         domain = domain.within(mode=PLANNED["mode"])
-    array = _Builder(domain, TRIES[whole]).build()
+    array = _Builder(domain, whole).build()
     if whole:
         return array
     return replace(array, planned=array.planned - array.missing, missing=frozenset())
@@ -68,8 +68,9 @@ def covering(domain: Domain, whole: bool = True) -> Covering:
 class _Builder:
     """The levels by number, and which pairs of them are still missing."""
 
-    def __init__(self, domain: Domain, tries: int) -> None:
-        self.domain, self.tries, self.random = domain, tries, Random(0)
+    def __init__(self, domain: Domain, whole: bool) -> None:
+        self.domain, self.random = domain, Random(0)
+        self.tries, self.reaches = TRIES[whole], REACHES[whole]
         names = planned(domain)
         self.levels: list[Level] = [(f, level) for f, some in names.items() for level in some]
         self.index = {level: i for i, level in enumerate(self.levels)}
@@ -85,7 +86,7 @@ class _Builder:
         self.feasible = self.left.copy()
 
     def _reaches(self, i: int) -> bool:
-        made = (self._make([i]) for _ in range(REACHES))
+        made = (self._make([i]) for _ in range(self.reaches))
         return any(i in own for _, own in filter(None, made))
 
     def build(self) -> Covering:

@@ -89,7 +89,7 @@ def judge(observed: Float64, enclosure: Enclosure) -> Verdict:
         return Verdict(0.0, (), 0.0, 0.0, 0.0, 0, 0)
     inside = enclosure.contains(observed)
     error = _distance(observed, mid)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         # An infinite radius claims nothing, so nothing of it is used; nor of a NaN's.
         unused = (error == 0.0) | (rad == np.inf) | ~np.isfinite(error)
         share = np.where(unused, 0.0, error / rad)
@@ -113,7 +113,8 @@ def judge(observed: Float64, enclosure: Enclosure) -> Verdict:
 
 def _excess(error: float, radius: float) -> float:
     """Return how many radii an element outside is away; infinitely many at radius 0, or if NaN."""
-    return float(error / radius) if radius > 0 and not np.isnan(error) else np.inf
+    with np.errstate(over="ignore"):
+        return float(error / radius) if radius > 0 and not np.isnan(error) else np.inf
 
 
 def _distance(observed: Exact, mid: Exact) -> Float64:

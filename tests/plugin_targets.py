@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 POINTWISE = "test_value.py::test_pointwise_is_a_matrix_product"
 UNBATCHED = "test_algebra.py::test_unbatched_is_a_batch_of_one"
-ONLY = "dtype=float32 batch=1|2|unbatched groups=1"
+ONLY = "dtype=float32 batch=1|2|unbatched groups=1 mode=eager"
 NOT_CALLABLE = 3.0
 
 _calls = itertools.count()

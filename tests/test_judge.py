@@ -166,3 +166,10 @@ def test_words_of_a_relation_violation(rad: float, allowed: str) -> None:
         SUMMARY,
     ]
     assert caught.value.check == check
+
+
+def test_an_error_of_more_radii_than_there_are_numbers_is_infinitely_far() -> None:
+    """Whatever the error and the radius, the share is a number or infinity, without a warning."""
+    verdict = judge(np.array([1e300]), Enclosure(np.zeros(1), np.array([1e-300])))
+    assert not verdict.ok
+    assert verdict.used == np.inf

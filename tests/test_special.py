@@ -202,7 +202,7 @@ def test_drawn_calls_hold_what_they_say() -> None:
 @pytest.mark.parametrize(
     ("name", "case"),
     [
-        ("nan_in_input_is_zero", row(1, NAN, 2, dtype="float16")),
+        ("nan_inputs_skipped", row(1, NAN, 2, dtype="float16")),
         ("zero_weights_skipped_in_even_channels", row(NAN, 1, 1, weight=(0.0, 1.0))),
         ("infinity_loses_sign", row(1, -INF, 2, dtype="float64")),
     ],

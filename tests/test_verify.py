@@ -26,7 +26,7 @@ from tests.plugin_targets import (
 # A domain in which few properties have a case, so that a run takes seconds.
 ONLY = (
     "dtype=float32 kernel=1x1 stride=1 padding=0 padding_mode=zeros dilation=1",
-    "groups=1 batch=1 bias=no layout=contiguous passes=forward",
+    "groups=1 batch=1 bias=no layout=contiguous passes=forward mode=eager",
 )
 
 
