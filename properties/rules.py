@@ -47,7 +47,7 @@ RULES: Sequence[tuple[str, Levels, Levels]] = (
         {f"{n}_layout": ("negated",) for n in ("input", "weight", "bias")},
     ),
     (
-        "conjugates are multiplied in complex dtypes alone",
+        "words are integers",
         {"values": ("words x words",)},
         {f"{n}_layout": ("conjugated", "negated") for n in ("input", "weight", "bias")},
     ),
@@ -59,10 +59,7 @@ RULES: Sequence[tuple[str, Levels, Levels]] = (
     (
         "no element lies anywhere",
         {"batch": ("0",)},
-        {
-            name: tuple(layout for layout in _STRANGE)
-            for name in ("input_layout", "grad_output_layout")
-        },
+        dict.fromkeys(("input_layout", "grad_output_layout"), _STRANGE),
     ),
     (
         "one image has no images to expand or to swap",

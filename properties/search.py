@@ -62,7 +62,7 @@ class Search:
         """The calls of the example at hand, in order."""
         return [case for step in self.steps for case in step.calls]
 
-    def trial(self, drawn: Mapping[str, object], body: Callable[[], None]) -> None:
+    def trial(self, drawn: Mapping[str, object], body: Callable[[], object]) -> None:
         """Run one drawn example, unless the search is over and memory answers."""
         key = "|".join(
             f"{name}={value.key if isinstance(value, Case | Calls) else value!r}"

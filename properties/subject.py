@@ -55,11 +55,11 @@ class Subject:
         self.repeated: set[str] = set()  # kinds of violation that fresh processes have shown again
         self._shrunk: Counter[str] = Counter()
 
-    def trial(self, drawn: Mapping[str, object], body: Callable[[], None]) -> None:
+    def trial(self, drawn: Mapping[str, object], body: Callable[[], object]) -> None:
         """Run one drawn example of the current item; a known defect is counted, not raised."""
         self.search.trial(drawn, lambda: self._without_known(body))
 
-    def _without_known(self, body: Callable[[], None]) -> None:
+    def _without_known(self, body: Callable[[], object]) -> None:
         try:
             body()
         except Violation as violation:

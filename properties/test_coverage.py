@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from hypothesis import given, seed
@@ -26,23 +27,19 @@ def test_every_pair_of_levels(conv2d: Subject) -> None:
     """Whatever two levels of its factors a call has, its results lie in their enclosures.
 
     Factors are kernel, stride, padding, dilation, groups, extents, channels, batch, bias, dtype,
-    data, passes, and the layout of each operand; every pair that a call can have is run.
+    data, passes, mode, and the layout of each operand; every pair that a call can have is run.
     """
     array, run = _array(conv2d), []
     conv2d.search.cells = (0, len(array.planned))
     for row in array.rows:
         try:
-            conv2d.trial({"case": row.case}, lambda case=row.case: _check(conv2d, case))  # type: ignore[misc]
+            conv2d.trial({"case": row.case}, partial(conv2d.check, row.case))
         except Violation:
             _search_beside(conv2d, row.choices)
             raise
         run.append(row.case)
     conv2d.search.cells = (array.hit(run), len(array.planned))
     assert not array.missing or conv2d.search.over(), f"no call was found for {array.missing}"
-
-
-def _check(conv2d: Subject, case: Case) -> None:
-    conv2d.check(case)
 
 
 def _array(conv2d: Subject) -> Covering:
@@ -64,7 +61,7 @@ def _search_beside(conv2d: Subject, choices: Sequence[tuple[str, Any]]) -> None:
     @PROFILES[DEFAULT].settings(EXAMPLES)
     @given(case=beside(choices))
     def search(case: Case) -> None:
-        conv2d.trial({"case": case}, lambda: _check(conv2d, case))
+        conv2d.trial({"case": case}, lambda: conv2d.check(case))
 
     search()
 

@@ -84,7 +84,7 @@ class Found(BaseException):
 class First(Search):
     """Ends at the first violation, with nothing shrunk."""
 
-    def trial(self, drawn: Mapping[str, object], body: Callable[[], None]) -> None:
+    def trial(self, drawn: Mapping[str, object], body: Callable[[], object]) -> None:
         """Run one drawn example; raise Found where it violates."""
         try:
             super().trial(drawn, body)
