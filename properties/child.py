@@ -77,9 +77,16 @@ class Child:
         os.set_blocking(self._write, False)
 
     def greet(self) -> Header:
-        """Wait until the child has imported torch; return the facts it reports."""
+        """Wait until the child has imported torch; return the facts it reports.
+
+        Raises CannotStart; the child is ended then.
+        """
         if not self._ready:
-            header, _ = receive(self._read, 0, time.monotonic() + START_LIMIT)
+            try:
+                header, _ = receive(self._read, 0, time.monotonic() + START_LIMIT)
+            except (ChannelClosed, ChannelTimeout, WireError) as error:
+                self.end()
+                raise CannotStart(self.device, self.log_tail()) from error
             self.facts, self._ready = header["hello"], True
         return self.facts
 
@@ -195,11 +202,7 @@ class Spares:
     def take(self, device: str, memory: int) -> Child:
         """Return a child that has said hello, and start the next one."""
         child = self._waiting.pop((device, memory), None) or Child(device, memory)
-        try:
-            child.greet()
-        except (ChannelClosed, ChannelTimeout, WireError) as error:
-            child.end()
-            raise CannotStart(device, child.log_tail()) from error
+        child.greet()
         if self._ahead:
             self._waiting[device, memory] = Child(device, memory)
         return child

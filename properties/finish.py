@@ -56,17 +56,17 @@ def finish(error: BaseException, subject: Subject, name: str, directory: Path) -
         culprit.facts["also seen"] = ", ".join(sorted(others))
     implementation, seen_on = subject.implementation, subject.runner.facts
     culprit.facts["implementation"] = described_run(implementation, seen_on, culprit.case)
-    case_path = write_case(culprit, implementation, seen_on, name, directory)
-    script = write_script(culprit, subject.implementation, directory / "repro")
-    culprit.facts["reproduce"] = f"python {shortened(script)}"
+    data = case_data(culprit, implementation, seen_on, name)
+    case_path, script = _written(culprit, data, subject, directory)
     culprit.record = {
         "kind": culprit.kind,
         "title": culprit.title,
         "property": name,
         "target": str(subject.implementation),
         "summary": culprit.case.summary(),
-        "case": str(case_path),
-        "script": str(script),
+        "case": case_path,
+        "script": script,
+        "replay": data,
         "repeats": behaviour and behaviour.shown,
         "processes": behaviour and behaviour.processes,
         "behaviour": behaviour and behaviour.name,
@@ -145,16 +145,10 @@ def described_run(target: Implementation, facts: Mapping[str, Any], case: Case) 
     return f"{target.target} on {target.device}, {case.dtype}, torch {version}{flags}"
 
 
-def write_case(
-    violation: v.Violation,
-    implementation: Implementation,
-    facts: Mapping[str, Any],
-    name: str,
-    directory: Path,
-) -> Path:
-    """Write what `replay` reads and return its path."""
-    path = directory / "cases" / f"{violation.case.key[:8]}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+def case_data(
+    violation: v.Violation, implementation: Implementation, facts: Mapping[str, Any], name: str
+) -> dict[str, Any]:
+    """Return what `replay` reads of a violation: the content of `case.json`."""
     data = {
         "schema": 1,
         "property": name,
@@ -168,8 +162,32 @@ def write_case(
     }
     if implementation.rows.written is not None:
         data["arithmetic"] = implementation.rows.written
+    return data
+
+
+def write_case(data: Mapping[str, Any], case: Case, folder: Path) -> Path:
+    """Write what `replay` reads and return its path."""
+    path = folder / f"{case.key[:8]}.json"
+    folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(data, indent=1) + "\n")
     return path
+
+
+def _written(
+    violation: v.Violation, data: Mapping[str, Any], subject: Subject, directory: Path
+) -> tuple[str, str]:
+    """Write case and script and return their paths; a disk that takes nothing hides no violation.
+
+    The paths are empty then, and the violation says why.
+    """
+    try:
+        path = write_case(data, violation.case, directory / "cases")
+        script = write_script(violation, subject.implementation, directory / "repro")
+    except OSError as error:
+        violation.facts["reproduce"] = f"from report.json alone: {error}"
+        return "", ""
+    violation.facts["reproduce"] = f"python {shortened(script)}"
+    return str(path), str(script)
 
 
 def shortened(path: Path) -> str:

@@ -138,7 +138,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     subject = pyfuncitem.funcargs.get("conv2d")
     if state is None or subject is None or not pyfuncitem.path.is_relative_to(HERE):
         return (yield)
-    with state.item(pyfuncitem, subject):
+    items = importlib.import_module("properties.items")
+    with items.running(state, pyfuncitem, subject):
         return (yield)
 
 
@@ -150,15 +151,24 @@ def pytest_runtest_makereport(
     report = yield
     state = item.config.stash.get(STATE, None)
     if state is not None and call.excinfo is not None and report.failed:
-        report.longrepr = state.shown(item, call.excinfo) or report.longrepr
+        items = importlib.import_module("properties.items")
+        report.longrepr = items.shown(item, call.excinfo) or report.longrepr
     return report
 
 
-def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
-    """Print cases, time and share of the bound per property, and write report.json."""
+@pytest.hookimpl(tryfirst=True)  # before the terminal's, which writes the summary
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write report.json, and end with one of the exit statuses of `properties.outcome`."""
+    state = session.config.stash.get(STATE, None)
+    if state is not None and not hasattr(session.config, "workerinput"):
+        session.exitstatus = state.conclude(int(exitstatus))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print cases, time and share of the bound per property, and what the run ends with."""
     state = config.stash.get(STATE, None)
     if state is not None:
-        state.summary(terminalreporter, int(exitstatus))
+        state.summary(terminalreporter)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

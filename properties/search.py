@@ -21,16 +21,24 @@ MAX_HANGS = 5
 GRACE = 1 / 6  # of the time for shrinking, that a spent budget leaves
 
 
+class Unverified(Exception):
+    """A property ran and can say nothing: it saw no case, or not all that it is to cover."""
+
+
 class BudgetSpent(BaseException):
     """Time is up and nothing was found: leaves Hypothesis at once, and is not a failure."""
 
 
 @dataclass
 class Search:
-    """State of one item. `deadline` and `shrink_seconds` are in seconds of `time.monotonic`."""
+    """State of one item. `deadline` and `shrink_seconds` are in seconds of `time.monotonic`.
+
+    `seen` is called with the first violation, at once.
+    """
 
     deadline: float | None = None
     shrink_seconds: Callable[[str], float] = lambda kind: 30.0
+    seen: Callable[[Violation], object] = lambda violation: None
     cases: int = 0
     used: float = 0.0
     shares: dict[str, float] = field(default_factory=dict)  # of `used`, by dtype and result
@@ -124,5 +132,6 @@ class Search:
             now, wanted = time.monotonic(), self.shrink_seconds(violation.kind)
             left = wanted if self.deadline is None else max(self.deadline - now, GRACE * wanted)
             self.deadline = now + min(wanted, left)
+            self.seen(violation)
         self.hangs += isinstance(violation, HangViolation)
         self.remembered[key] = violation

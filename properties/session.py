@@ -5,35 +5,26 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from _pytest._code.code import (
-    ReprEntryNative,
-    ReprExceptionInfo,
-    ReprFileLocation,
-    ReprTraceback,
-)
 
-from properties import known, summary
+from properties import summary
 from properties.child import CannotStart, Child, Spares, interrupted_by_sigterm
-from properties.domain import Domain, OutOfDomain, activated
-from properties.finish import finish
+from properties.domain import Domain
 from properties.implementation import DEFAULTS, Implementation, inherent
 from properties.large import needed, require_memory
+from properties.outcome import conclude, unreported
 from properties.plugin import FACTS_KEY, PROFILE_OPTION, report_path
 from properties.profiles import DEFAULT, PROFILES, Profile, prepare
+from properties.report import compose, write
 from properties.rows import Rows, load
 from properties.runner import NotLoadable, Runner
-from properties.search import BudgetSpent, Search
 from properties.stock import stock_defects
 from properties.subject import Subject
-from properties.violations import Violation
 
 Facts = dict[str, Any]
 
@@ -46,7 +37,7 @@ def open_session(config: pytest.Config) -> Session:
     interrupted_by_sigterm()
     try:
         return Session(config)
-    except (ValueError, NotLoadable, CannotStart) as error:
+    except (ValueError, NotLoadable, CannotStart, OSError) as error:
         raise pytest.UsageError(f"conv2d-properties: {error}") from error
 
 
@@ -56,8 +47,11 @@ class Session:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         if not hasattr(config, "workerinput"):
-            # An earlier run's report must not speak for this one.
+            # An earlier run's report must not speak for this one, and this one's must have a place.
+            report_path(config).parent.mkdir(parents=True, exist_ok=True)
             report_path(config).unlink(missing_ok=True)
+        self.started = time.time()
+        self.report: Facts = {}
         self.began: float | None = None  # of the first item: probing and loading take no budget
         name = str(config.getoption(PROFILE_OPTION, None) or "")
         self.profile: Profile = PROFILES.get(name, PROFILES[DEFAULT])
@@ -153,53 +147,15 @@ class Session:
                 continue
             prepare(test, self.profile, self.seed)
 
-    @contextmanager
-    def item(self, item: pytest.Function, subject: Subject) -> Iterator[None]:
-        """Run one item: its search, its domain, its known defects, and the record of it."""
-        self.began = self.began or time.monotonic()
-        search = subject.search = Search(
-            deadline=self._deadline(), shrink_seconds=subject.shrink_seconds(self.profile)
-        )
-        record: Facts = {"property": item.originalname, "target": str(subject.implementation)}
-        try:
-            if self.violated and self._time_is_up():
-                record["skipped"] = "the time was up, and a violation had been found"
-                pytest.skip(record["skipped"])
-            with activated(subject.domain), known.activated(subject.defects):
-                yield
-        except BudgetSpent:
-            pass
-        except KeyboardInterrupt:
-            raise  # whatever has been found: who asks for an end gets one
-        except OutOfDomain as outside:
-            record["skipped"] = f"outside the domain: {outside}"
-            pytest.skip(record["skipped"])
-        except BaseException as error:
-            if not search.remembered and not isinstance(error, Violation):
-                raise
-            self.violated = True
-            violation = finish(error, subject, item.originalname, self.directory)
-            record["violation"] = violation.record
-            raise violation.with_traceback(None) from None
-        finally:
-            self.items_left = max(1, self.items_left - 1)
-            record |= search.record()
-            item.user_properties.append(("conv2d", record))
-            # By itself, too: what JUnit shows of a property.
-            item.user_properties.append(("conv2d_used", round(search.used, 4)))
-        if search.cases == 0 and hasattr(item.obj, "hypothesis") and "skipped" not in record:
-            raise pytest.fail.Exception(
-                "the property saw no case: nothing was verified", pytrace=False
-            ) from None
-
-    def _deadline(self) -> float | None:
+    def deadline(self) -> float | None:
+        """Return when the next item must end, in seconds of `time.monotonic`; None without end."""
         if self.seconds is None or self.began is None:
             return None
         left = max(0.0, self.began + self.seconds - time.monotonic())
         share = left * WORKERS / max(WORKERS, self.items_left)
         return time.monotonic() + max(share, min(MOMENT, self.seconds))
 
-    def _time_is_up(self) -> bool:
+    def time_is_up(self) -> bool:
         """Tell whether the budget is spent, or a moment for each property if that is more."""
         if self.seconds is None or self.began is None:
             return False
@@ -211,21 +167,30 @@ class Session:
         """Where cases and scripts are written."""
         return report_path(self.config).parent
 
-    def shown(self, item: pytest.Item, info: pytest.ExceptionInfo[BaseException]) -> Any:
-        """Return what pytest shows of a violation: its text; None for any other failure.
+    def conclude(self, status: int) -> int:
+        """Write report.json and return the exit status of a run that pytest ends with `status`.
 
-        In the form that survives xdist and gives the one-line summary its line.
+        A run whose report cannot be written has told nobody what it found.
         """
-        if not isinstance(info.value, Violation):
-            return None
-        entry = ReprEntryNative([f"{info.value}\n"])
-        first = str(info.value).splitlines()[0]
-        crash = ReprFileLocation(str(item.path), item.reportinfo()[1] or 0, first)
-        return ReprExceptionInfo(ReprTraceback([entry], None, style="native"), crash)
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        results = summary.results(self, reporter)
+        failures = len([*results.lost, *results.failed]) + sum(
+            record["outcome"] == "failed" for record in results.records
+        )
+        maxfail = self.config.getoption("maxfail") or 0
+        stopped = bool(results.lost) or 0 < maxfail <= failures
+        outcome = conclude(status, results, stopped)
+        self.report = compose(self, list(results.records), outcome)
+        try:
+            write(self.report, report_path(self.config))
+        except OSError as error:
+            outcome = unreported(outcome, error)
+            self.report = compose(self, list(results.records), outcome)
+        return int(outcome.status)
 
-    def summary(self, reporter: Any, exit_status: int) -> None:
-        """Print the closing summary and write report.json."""
-        summary.close(self, reporter, exit_status)
+    def summary(self, reporter: Any) -> None:
+        """Print the closing summary."""
+        summary.close(self, reporter, self.report)
 
     def close(self) -> None:
         """End every child."""

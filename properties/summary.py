@@ -1,19 +1,18 @@
-"""What a person reads: the header above the run, the table below it, and report.json."""
+"""What a person reads: the header above the run, the table below it, and the verdict."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from properties.plugin import report_path
+from properties.journal import unended
+from properties.outcome import Record, Results
+from properties.plugin import HERE, report_path
 
 if TYPE_CHECKING:
     from properties.session import Session
 
-SCHEMA = 1
 FLAGS = ("cudnn.conv.fp32_precision", "cudnn.deterministic", "cudnn.benchmark")
-Record = dict[str, Any]
 
 
 def header(session: Session) -> list[str]:
@@ -39,35 +38,40 @@ def _device(facts: Record) -> str:
     return ", ".join(parts)
 
 
-def records(reporter: Any) -> list[Record]:
-    """Return the record of every property item that ran, here or in an xdist worker."""
-    found = []
-    for reports in reporter.stats.values():
-        for report in reports:
-            if getattr(report, "when", None) != "call":
-                continue
-            record = dict(report.user_properties).get("conv2d")
-            if record is not None:
-                found.append({**record, "outcome": report.outcome, "nodeid": report.nodeid})
-    return sorted(found, key=lambda record: str(record["nodeid"]))
+def results(session: Session, reporter: Any) -> Results:
+    """Return how every item ended, here or in an xdist worker."""
+    records: list[Record] = []
+    lost: list[str] = []
+    failed: list[str] = []
+    passed = 0
+    for report in (report for reports in reporter.stats.values() for report in reports):
+        outcome, when = getattr(report, "outcome", None), getattr(report, "when", None)
+        record = dict(getattr(report, "user_properties", ())).get("conv2d")
+        if record is not None:
+            if when == "call":
+                records.append({**record, "outcome": outcome, "nodeid": report.nodeid})
+        elif outcome == "failed":
+            ours = (session.config.rootpath / report.fspath).is_relative_to(HERE)
+            (lost if ours else failed).append(report.nodeid)
+        else:
+            passed += outcome == "passed" and when == "call"
+    records.sort(key=lambda record: str(record["nodeid"]))
+    return Results(records, lost, failed, passed, unended(session.directory, since=session.started))
 
 
-def close(session: Session, reporter: Any, exit_status: int) -> None:
-    """Print the closing table and write report.json."""
-    found = records(reporter)
+def close(session: Session, reporter: Any, report: Record) -> None:
+    """Print the closing table and the verdict."""
+    found = report["items"]
     reporter.section("conv2d-properties")
     for line in [*table(found), *remarks(session, found)]:
         reporter.write_line(line)
-    path = report_path(session.config)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            json.dumps(report(session, found, exit_status), indent=1, default=str) + "\n"
-        )
-    except OSError as error:
-        reporter.write_line(f"report.json could not be written: {error}", red=True)
-    else:
-        reporter.write_line(f"report: {path}")
+    for reason in report["partial"]:
+        reporter.write_line(f"partial run: {reason}")
+    reporter.write_line(f"report: {report_path(session.config)}")
+    verdict = f"{report['verdict']} (exit status {report['exit_status']})"
+    reporter.write_line(verdict, bold=True, red=not report["ok"], green=report["ok"])
+    for reason in report["reasons"]:
+        reporter.write_line(f"  {reason}")
 
 
 def table(found: Iterable[Record]) -> list[str]:
@@ -123,23 +127,3 @@ def remarks(session: Session, found: list[Record]) -> list[str]:
             "probabilistic bound"
         )
     return lines
-
-
-def report(session: Session, found: list[Record], exit_status: int) -> Record:
-    """Return report.json: schema 1. `ok` needs cases that ran and a run that ended with status 0.
-
-    Other tests of the same run count too: what failed beside a property may be why it passed.
-    """
-    violations = [record["violation"] for record in found if "violation" in record]
-    return {
-        "schema": SCHEMA,
-        "ok": exit_status == 0 and any(record["cases"] for record in found),
-        "exit_status": exit_status,
-        "profile": session.profile.name,
-        "seed": session.seed,
-        "domain": str(session.domain),
-        "environment": session.facts,
-        "examples": sum(record["cases"] for record in found),
-        "violations": violations,
-        "items": found,
-    }

@@ -16,6 +16,7 @@ from properties.domain import Domain, active
 from properties.drafts import VALUES
 from properties.implementation import inherent
 from properties.profiles import DEFAULT, PROFILES
+from properties.search import Unverified
 from properties.subject import Subject
 from properties.violations import Violation
 
@@ -39,7 +40,8 @@ def test_every_pair_of_levels(conv2d: Subject) -> None:
             raise
         run.append(row.case)
     conv2d.search.cells = (array.hit(run), len(array.planned))
-    assert not array.missing or conv2d.search.over(), f"no call was found for {array.missing}"
+    if array.missing and not conv2d.search.over():
+        raise Unverified(f"no call was found for {array.missing}")
 
 
 def _array(conv2d: Subject) -> Covering:

@@ -17,7 +17,7 @@ from properties.case import Case
 from properties.classes import ALLOWED, direct, fast_class
 from properties.dtypes import Exact
 from properties.expect import enclose
-from properties.finish import described_run, shortened, write_case
+from properties.finish import case_data, described_run, shortened, write_case
 from properties.implementation import Implementation
 from properties.judge import judge
 from properties.repro import write_script
@@ -196,7 +196,8 @@ def _written(found: Found, directory: Path) -> Violation:
         return violation
     target = Implementation(found.target, place.device, builtin(place.device, facts))
     violation.facts["implementation"] = described_run(target, facts, case)
-    write_case(violation, target, facts, "watch", directory)
+    data = case_data(violation, target, facts, "watch")
+    write_case(data, violation.case, directory / "cases")
     script = write_script(violation, target, directory / "repro")
     violation.facts["reproduce"] = f"python {shortened(script)}"
     return violation

@@ -128,7 +128,7 @@ def test_summary_lists_the_properties(green: Run) -> None:
 def test_report_has_its_fields(green: Run) -> None:
     """report.json: schema, ok, profile, seed, domain, versions, totals and a record per item."""
     report = green.report
-    assert (report["schema"], report["ok"], report["violations"]) == (1, True, [])
+    assert (report["schema"], report["ok"], report["violations"]) == (2, True, [])
     assert (report["profile"], report["seed"]) == ("conv2d-gate", 0)
     assert report["domain"] == ONLY
     facts = report["environment"]["F.conv2d on cpu"]
@@ -165,7 +165,7 @@ def test_properties_without_a_case_verify_nothing(tmp_path: Path) -> None:
     names = (property_of(POINTWISE), property_of(UNBATCHED))
     limits = ("--conv2d-seconds", "0", "--conv2d-only", "batch=2|4")
     run = run_pytest(tmp_path, *names, *STOCK, *limits)
-    assert run.status == 1
+    assert run.status == 5
     assert "the property saw no case: nothing was verified" in run.output
     assert "During handling of the above exception" not in run.output
     assert "not verified for F.conv2d on cpu: unbatched is a batch of one, outside" in run.output
@@ -176,13 +176,13 @@ def test_properties_without_a_case_verify_nothing(tmp_path: Path) -> None:
 
 
 def test_errors_beside_the_call_are_not_ok(tmp_path: Path) -> None:
-    """An implementation that loads in the controller alone fails every worker's test: not ok."""
+    """An implementation that loads in the controller alone fails every worker's test: status 3."""
     lines = ["import os", "from torch.nn.functional import conv2d"]
     lines += ["assert 'PYTEST_XDIST_WORKER' not in os.environ, 'only in the controller'"]
     (tmp_path / "shy.py").write_text("\n".join(lines))
     arguments = (property_of(POINTWISE), "--conv2d-impl", "shy:conv2d", "-n", "1")
     run = run_pytest(tmp_path, *arguments, PYTHONPATH=str(tmp_path))
-    assert run.status == 1, run.output
+    assert run.status == 3, run.output
     assert "only in the controller" in run.output
     assert not run.report["ok"]
 

@@ -1,0 +1,93 @@
+"""One item of a run: a property against a subject, from its search to the record of it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest._code.code import (
+    ReprEntryNative,
+    ReprExceptionInfo,
+    ReprFileLocation,
+    ReprTraceback,
+)
+
+from properties import known
+from properties.domain import OutOfDomain, activated
+from properties.finish import finish
+from properties.journal import Journal
+from properties.search import BudgetSpent, Search, Unverified
+from properties.subject import Subject
+from properties.violations import Violation
+
+if TYPE_CHECKING:
+    from properties.session import Session
+
+Record = dict[str, Any]
+
+
+@contextlib.contextmanager
+def running(session: Session, item: pytest.Function, subject: Subject) -> Iterator[None]:
+    """Give the property its search, its domain and its known defects; leave a record of it.
+
+    What leaves the property comes out as a finished violation, a skip that is announced, a failure
+    that says what was not verified, or, if the suite itself is wrong, as it is.
+    """
+    session.began = session.began or time.monotonic()
+    record: Record = {"property": item.originalname, "target": str(subject.implementation)}
+    journal = Journal(session.directory, subject, item.originalname)
+    search = subject.search = Search(
+        deadline=session.deadline(),
+        shrink_seconds=subject.shrink_seconds(session.profile),
+        seen=journal.write,
+    )
+    try:
+        if session.violated and session.time_is_up():
+            record["skipped"] = "the time was up, and a violation had been found"
+            pytest.skip(record["skipped"])
+        with activated(subject.domain), known.activated(subject.defects):
+            yield
+        if search.cases == 0 and hasattr(item.obj, "hypothesis"):
+            raise Unverified("the property saw no case")
+    except BudgetSpent:
+        pass
+    except KeyboardInterrupt:
+        raise  # whatever has been found: who asks for an end gets one, and the journal stays
+    except OutOfDomain as outside:
+        search.cases = 0  # what was drawn was not run
+        record["skipped"] = f"outside the domain: {outside}"
+        pytest.skip(record["skipped"])
+    except Unverified as unverified:
+        record["unverified"] = str(unverified)
+        message = f"{unverified}: nothing was verified"
+        raise pytest.fail.Exception(message, pytrace=False) from None
+    except BaseException as error:
+        if not search.remembered and not isinstance(error, Violation):
+            raise
+        session.violated = True
+        violation = finish(error, subject, item.originalname, session.directory)
+        record["violation"] = violation.record
+        journal.close()
+        raise violation.with_traceback(None) from None
+    finally:
+        session.items_left = max(1, session.items_left - 1)
+        record |= search.record()
+        item.user_properties.append(("conv2d", record))
+        # By itself, too: what JUnit shows of a property.
+        item.user_properties.append(("conv2d_used", round(search.used, 4)))
+
+
+def shown(item: pytest.Item, info: pytest.ExceptionInfo[BaseException]) -> Any:
+    """Return what pytest shows of a violation: its text; None for any other failure.
+
+    In the form that survives xdist and gives the one-line summary its line.
+    """
+    if not isinstance(info.value, Violation):
+        return None
+    entry = ReprEntryNative([f"{info.value}\n"])
+    first = str(info.value).splitlines()[0]
+    crash = ReprFileLocation(str(item.path), item.reportinfo()[1] or 0, first)
+    return ReprExceptionInfo(ReprTraceback([entry], None, style="native"), crash)

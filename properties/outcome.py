@@ -1,0 +1,102 @@
+"""The exit status of a run: one number that a CI job may rely on, and the reasons for it.
+
+`conclude` refines pytest's own status, whose numbers 2 and 4 stay what they are. A violation wins
+over anything that was left out; what the user ended stays ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+Record = dict[str, Any]
+
+
+class Status(IntEnum):
+    """What a run ends with. The README lists these for CI owners."""
+
+    VERIFIED = 0  # every property that was asked for saw cases, and none was violated
+    VIOLATED = 1  # a violation; or a failed test beside the properties
+    INTERRUPTED = 2  # by Ctrl-C or SIGTERM; the report holds what was found until then
+    BROKEN = 3  # the suite itself: an exception in it, a lost process of it, no report written
+    USAGE = 4  # an unknown option or device, an implementation that cannot be imported
+    UNVERIFIED = 5  # nothing ran, a property saw no case, or a pair of levels was not reached
+
+    def __str__(self) -> str:
+        return _NAMES[self]
+
+
+_NAMES = ("verified", "violations", "interrupted", "internal error", "usage error", "not verified")
+
+
+@dataclass(frozen=True)
+class Results:
+    """How the items of a run ended.
+
+    records  of the properties that ran or were skipped, as `Session.item` makes them
+    lost     node ids of properties that ended without one: a process of the suite was lost
+    failed   node ids of failed tests beside the properties
+    passed   number of passed ones
+    unended  texts of violations that were seen in items which did not end
+    """
+
+    records: Sequence[Record] = ()
+    lost: Sequence[str] = ()
+    failed: Sequence[str] = ()
+    passed: int = 0
+    unended: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A status, and a sentence for each thing that keeps it from 0."""
+
+    status: Status
+    reasons: list[str] = field(default_factory=list)
+
+
+def conclude(status: int, results: Results, stopped: bool = False) -> Outcome:
+    """Return the outcome of a run that pytest would end with `status`.
+
+    `stopped` says that pytest ended it at the number of failures that it was asked to stop at:
+    under xdist it calls that an interruption.
+    """
+    records = results.records
+    violations = [f"violation: {r['violation']['title']}" for r in records if "violation" in r]
+    violations += [f"violation, not shrunk: {text}" for text in results.unended]
+    violations += [f"failed: {name}" for name in results.failed]
+    broken = [f"ended without a result: {name}" for name in results.lost]
+    broken += [f"an error of the suite: {_name(r)}" for r in records if _is_broken(r)]
+    unverified = [f"{_name(r)}: {r['unverified']}" for r in records if "unverified" in r]
+    if not any(r["cases"] for r in records) and (records or not results.passed):
+        unverified.append("no property saw a case: nothing was verified")
+    reasons = violations + broken + unverified
+    if status == Status.INTERRUPTED and not (stopped and violations):
+        return Outcome(Status.INTERRUPTED, ["the run was interrupted", *reasons])
+    if status in (Status.BROKEN, Status.USAGE):
+        return Outcome(Status(status), [f"pytest ended with an {Status.BROKEN}", *reasons])
+    if violations:
+        return Outcome(Status.VIOLATED, reasons)
+    if broken:
+        return Outcome(Status.BROKEN, reasons)
+    if unverified:
+        return Outcome(Status.UNVERIFIED, reasons)
+    # What is left is not about a property: a threshold of another plugin, say.
+    return Outcome(Status(status) if status in set(Status) else Status.VIOLATED)
+
+
+def unreported(outcome: Outcome, error: OSError) -> Outcome:
+    """Return the outcome of a run whose report could not be written: what was green is not."""
+    reasons = [*outcome.reasons, f"report.json could not be written: {error}"]
+    return Outcome(outcome.status or Status.BROKEN, reasons)
+
+
+def _is_broken(record: Record) -> bool:
+    return record["outcome"] == "failed" and not {"violation", "unverified"} & record.keys()
+
+
+def _name(record: Record) -> str:
+    title = str(record["property"]).removeprefix("test_").replace("_", " ")
+    return f"{title} ({record['target']})"
