@@ -48,12 +48,11 @@ def running(session: Session, item: pytest.Function, subject: Subject) -> Iterat
         if session.violated and session.time_is_up():
             record["skipped"] = "the time was up, and a violation had been found"
             pytest.skip(record["skipped"])
-        with activated(subject.domain), known.activated(subject.defects):
+        spent = contextlib.suppress(BudgetSpent)
+        with spent, activated(subject.domain), known.activated(subject.defects):
             yield
         if search.cases == 0 and hasattr(item.obj, "hypothesis"):
             raise Unverified("the property saw no case")
-    except BudgetSpent:
-        pass
     except KeyboardInterrupt:
         raise  # whatever has been found: who asks for an end gets one, and the journal stays
     except OutOfDomain as outside:
