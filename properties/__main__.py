@@ -11,10 +11,12 @@ from typing import Any
 from properties.child import CannotStart, Spares, interrupted_by_sigterm
 from properties.fingerprint import fingerprint
 from properties.implementation import Implementation
-from properties.replay import CANNOT_RUN, FAILED, replay
+from properties.replay import CANNOT_RUN, FAILED, FIXED, Outcome, replay_all
 from properties.rows import Rows, load
 from properties.runner import NotLoadable, Runner
 from properties.verification import verify
+
+LISTED = 100  # replayed cases that are told one by one though they are FIXED
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,8 +37,17 @@ def parser() -> argparse.ArgumentParser:
         "help": "the arithmetic that is declared",
     }
     run.add_argument("--arithmetic", **table)
-    again = commands.add_parser("replay", help="run a case.json again, in a fresh process")
-    again.add_argument("case", type=Path, nargs="+")
+    again = commands.add_parser(
+        "replay",
+        help="run cases again, in a fresh process",
+        description="Run what was found or recorded again. Exit status: 0 if every case is FIXED, "
+        "1 if one FAILED, 5 if one of them CANNOT RUN HERE.",
+    )
+    again.add_argument(
+        "path", type=Path, nargs="+", help="case.json, report.json, recorded *.jsonl, or a folder"
+    )
+    again.add_argument("--impl", metavar="PKG.MOD:NAME", help="in place of the recorded one")
+    again.add_argument("--device", metavar="DEVICE", help="in place of the recorded one")
     again.add_argument("--json", type=Path, metavar="PATH", help="write the outcomes here")
     measure = commands.add_parser(
         "fingerprint",
@@ -84,15 +95,21 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    outcomes = {str(path): replay(path) for path in options.case}
-    for _, text in outcomes.values():
-        print(text)
-    names = {0: "FIXED", FAILED: "FAILED", CANNOT_RUN: "CANNOT RUN HERE"}
+    names = {FIXED: "FIXED", FAILED: "FAILED", CANNOT_RUN: "CANNOT RUN HERE"}
+    outcomes: dict[str, Outcome] = {}
+    for path in options.path:
+        outcomes |= replay_all(path, options.impl, options.device)
+    statuses = [outcome.status for outcome in outcomes.values()]
+    for outcome in outcomes.values():
+        # Of a recording, thousands are as they should be.
+        if outcome.status != FIXED or len(outcomes) <= LISTED:
+            print(outcome.text)
+    if len(outcomes) > 1:
+        print(", ".join(f"{statuses.count(s)} {name}" for s, name in names.items()))
     if options.json:
-        plain = {path: names[status] for path, (status, _) in outcomes.items()}
+        plain = {name: names[outcome.status] for name, outcome in outcomes.items()}
         options.json.write_text(json.dumps(plain, indent=1) + "\n")
-    statuses = {status for status, _ in outcomes.values()}
-    return FAILED if FAILED in statuses else max(statuses)
+    return FAILED if FAILED in statuses else max(statuses, default=CANNOT_RUN)
 
 
 def _fingerprint(options: argparse.Namespace) -> int:

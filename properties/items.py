@@ -43,6 +43,7 @@ def running(session: Session, item: pytest.Function, subject: Subject) -> Iterat
         deadline=session.deadline(),
         shrink_seconds=subject.shrink_seconds(session.profile),
         seen=journal.write,
+        record=session.recorder(item.originalname, subject.implementation),
     )
     try:
         if session.violated and session.time_is_up():
@@ -73,7 +74,7 @@ def running(session: Session, item: pytest.Function, subject: Subject) -> Iterat
         raise violation.with_traceback(None) from None
     finally:
         session.items_left = max(1, session.items_left - 1)
-        record |= search.record()
+        record |= search.counts()
         item.user_properties.append(("conv2d", record))
         # By itself, too: what JUnit shows of a property.
         item.user_properties.append(("conv2d_used", round(search.used, 4)))

@@ -57,16 +57,20 @@ class Outcome:
     reasons: list[str] = field(default_factory=list)
 
 
-def conclude(status: int, results: Results, stopped: bool = False) -> Outcome:
+def conclude(status: int, results: Results, stopped: bool = False, strict: bool = False) -> Outcome:
     """Return the outcome of a run that pytest would end with `status`.
 
     `stopped` says that pytest ended it at the number of failures that it was asked to stop at:
-    under xdist it calls that an interruption.
+    under xdist it calls that an interruption. `strict` counts a known defect that is no longer
+    there as a violation.
     """
     records = results.records
     violations = [f"violation: {r['violation']['title']}" for r in records if "violation" in r]
     violations += [f"violation, not shrunk: {text}" for text in results.unended]
     violations += [f"failed: {name}" for name in results.failed]
+    if strict:
+        fixed = (i for r in records for i, state in r["defects"].items() if state == "FIXED")
+        violations += [f"known defect {i} is FIXED: take it off the list" for i in fixed]
     broken = [f"ended without a result: {name}" for name in results.lost]
     broken += [f"an error of the suite: {_name(r)}" for r in records if _is_broken(r)]
     unverified = [f"{_name(r)}: {r['unverified']}" for r in records if "unverified" in r]

@@ -65,6 +65,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " above 8 in float16 they have more than 2^31 (default: 1/128); a device needs twice that",
     )
     group.addoption(
+        "--conv2d-known",
+        metavar="FILE.toml",
+        help="the known defects of the implementation, which then fail no run",
+    )
+    group.addoption(
+        "--conv2d-strict-known",
+        action="store_true",
+        help="a known defect that is FIXED, or that no case met, fails the run",
+    )
+    group.addoption(
+        "--conv2d-record",
+        action="store_true",
+        help="write every call that is made to recorded/*.jsonl beside the report, for `replay`",
+    )
+    group.addoption(
         "--conv2d-report",
         metavar="PATH",
         help="where report.json goes (default: .conv2d/report.json)",

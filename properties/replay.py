@@ -1,12 +1,12 @@
-"""Check one call again: in a running session, or from `case.json` in a fresh process."""
+"""Check calls again: in a running session, or from files, in a fresh process."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from properties import violations as v
 from properties.case import Case, Tensor
@@ -14,6 +14,7 @@ from properties.child import CannotStart, Spares
 from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.invalid import calls_of
+from properties.recording import read
 from properties.refusal import require_refusals
 from properties.relations import exactly
 from properties.rows import parse
@@ -82,21 +83,88 @@ def _recheck_scaling(subject: Subject, case: Case, power: int) -> None:
     subject.require_equal(case, relation, exactly(large), exactly(plain * 2.0**power), check)
 
 
-def replay(path: Path) -> tuple[int, str]:
-    """Run a `case.json` in a fresh process; return FIXED, FAILED or CANNOT_RUN, and its text."""
+class Outcome(NamedTuple):
+    """What became of a case: FIXED, FAILED or CANNOT_RUN, and its text."""
+
+    status: int
+    text: str
+
+
+def replay(path: Path) -> Outcome:
+    """Run a `case.json` in a fresh process."""
+    return next(iter(replay_all(path).values()))
+
+
+def replay_all(
+    path: Path, implementation: str | None = None, device: str | None = None
+) -> dict[str, Outcome]:
+    """Run what a file or the files of a folder hold again, each file in a fresh process.
+
+    A file is a `case.json`, a `report.json` (its violations) or a recording, `*.jsonl`. The
+    outcomes are by path; where a file has several cases, by path and number: "main.jsonl:7".
+    `implementation` and `device` take the place of those that were recorded.
+    """
+    if path.is_dir():
+        files = sorted(found for found in path.rglob("*.json*") if found.is_file())
+        every = (replay_all(found, implementation, device) for found in files)
+        outcomes = {name: outcome for some in every for name, outcome in some.items()}
+        return outcomes or {str(path): _cannot(path, "there is no case in it")}
     try:
-        data = json.loads(path.read_text())
-        case, check = Case.from_json(data["case"]), dict(data["check"])
-        target = Implementation(str(data["implementation"]), str(data["device"]))
-        rows = parse(data["arithmetic"]) if "arithmetic" in data else None
+        entries = [_Entry.of(data, implementation, device) for data in read(path)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return CANNOT_RUN, f"CANNOT RUN HERE {path}: {type(error).__name__}: {error}"
+        return {str(path): _cannot(path, f"{type(error).__name__}: {error}")}
+    if not entries:
+        return {str(path): _cannot(path, "there is no case in it")}
+    names = [str(path)] if len(entries) == 1 else [f"{path}:{n + 1}" for n in range(len(entries))]
+    with _Subjects() as subjects:
+        return {n: _again(e, n, subjects) for n, e in zip(names, entries, strict=True)}
+
+
+def _cannot(name: Path | str, reason: object) -> Outcome:
+    return Outcome(CANNOT_RUN, f"CANNOT RUN HERE {name}: {reason}")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    case: Case
+    check: Mapping[str, Any]
+    target: Implementation
+    declared: bool
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], implementation: str | None, device: str | None) -> _Entry:
+        own = str(data["implementation"]), str(data["device"])
+        target = Implementation(implementation or own[0], device or own[1])
+        declared = "arithmetic" in data
+        if declared:
+            target = replace(target, rows=parse(data["arithmetic"]))
+        return cls(Case.from_json(data["case"]), dict(data["check"]), target, declared)
+
+
+class _Subjects(AbstractContextManager["_Subjects"]):
+    """A subject for each implementation of a file; its worker lives as long as it does."""
+
+    def __init__(self) -> None:
+        self._runners: dict[tuple[str, str], Runner] = {}
+
+    def of(self, entry: _Entry) -> Subject:
+        target = entry.target
+        key = (target.target, target.device)
+        runner = self._runners.get(key) or Runner(target, Spares(ahead=False))
+        own = target if entry.declared else target.on(runner.start())
+        self._runners[key] = runner
+        return Subject(own, runner, Domain())
+
+    def __exit__(self, *exception: object) -> None:
+        for runner in self._runners.values():
+            runner.close()
+
+
+def _again(entry: _Entry, name: str, subjects: _Subjects) -> Outcome:
     try:
-        with Runner(target, Spares(ahead=False)) as runner:
-            own = target.on(runner.start()) if rows is None else replace(target, rows=rows)
-            recheck(Subject(own, runner, Domain()), case, check)
+        recheck(subjects.of(entry), entry.case, entry.check)
     except (CannotStart, NotLoadable, ValueError, KeyError, TypeError) as error:
-        return CANNOT_RUN, f"CANNOT RUN HERE {path}: {error}"
+        return _cannot(name, error)
     except v.Violation as violation:
-        return FAILED, f"FAILED {path}\n{violation}"
-    return FIXED, f"FIXED {path}: {case.summary()}"
+        return Outcome(FAILED, f"FAILED {name}\n{violation}")
+    return Outcome(FIXED, f"FIXED {name}: {entry.case.summary()}")

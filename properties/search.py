@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from properties.case import Case
@@ -33,17 +33,19 @@ class BudgetSpent(BaseException):
 class Search:
     """State of one item. `deadline` and `shrink_seconds` are in seconds of `time.monotonic`.
 
-    `seen` is called with the first violation, at once.
+    `seen` is called with the first violation, at once, `record` with the calls of each example.
     """
 
     deadline: float | None = None
     shrink_seconds: Callable[[str], float] = lambda kind: 30.0
     seen: Callable[[Violation], object] = lambda violation: None
+    record: Callable[[Sequence[Case]], object] = lambda calls: None
     cases: int = 0
     used: float = 0.0
     shares: dict[str, float] = field(default_factory=dict)  # of `used`, by dtype and result
     latest: dict[str, float] = field(default_factory=dict)  # the same, of the example at hand
     known: Counter[str] = field(default_factory=Counter)
+    defects: dict[str, str] = field(default_factory=dict)  # known ones: there, or FIXED
     fast: int = 0  # results of a fast algorithm, where one is declared
     cells: tuple[int, int] = (0, 0)  # of a covering array: hit and planned
     unlikely: int = 0  # elements beyond the probabilistic bound, on random data
@@ -98,6 +100,7 @@ class Search:
             raise
         finally:
             self.seconds += time.monotonic() - began
+            self.record(self.calls)
 
     def note(self, used: float, what: str = "") -> None:
         """Record the share of the bound that a good result used."""
@@ -111,8 +114,8 @@ class Search:
         late = self.deadline is not None and time.monotonic() > self.deadline
         return late or self.hangs >= MAX_HANGS
 
-    def record(self) -> dict[str, object]:
-        """Return the counts as plain data, for the report."""
+    def counts(self) -> dict[str, object]:
+        """Return what was counted as plain data, for the report."""
         return {
             "cases": self.cases,
             "seconds": round(self.seconds, 3),
@@ -120,6 +123,7 @@ class Search:
             "shares": self.shares,
             "digest": self.digest,
             "known": dict(self.known),
+            "defects": self.defects,
             "notes": self.notes,
             "fast": self.fast,
             "cells": self.cells,

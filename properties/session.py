@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from properties import summary
+from properties import known_file, recording, summary
 from properties.child import CannotStart, Child, Spares, interrupted_by_sigterm
 from properties.domain import Domain
 from properties.implementation import DEFAULTS, Implementation, inherent
@@ -20,6 +22,7 @@ from properties.large import needed, require_memory
 from properties.outcome import conclude, unreported
 from properties.plugin import FACTS_KEY, PROFILE_OPTION, report_path
 from properties.profiles import DEFAULT, PROFILES, Profile, prepare
+from properties.recording import Recording
 from properties.report import compose, write
 from properties.rows import Rows, load
 from properties.runner import NotLoadable, Runner
@@ -50,6 +53,7 @@ class Session:
             # An earlier run's report must not speak for this one, and this one's must have a place.
             report_path(config).parent.mkdir(parents=True, exist_ok=True)
             report_path(config).unlink(missing_ok=True)
+            recording.clear(self.directory)
         self.started = time.time()
         self.report: Facts = {}
         self.began: float | None = None  # of the first item: probing and loading take no budget
@@ -62,6 +66,9 @@ class Session:
         self.violated = False
         told: Facts = getattr(config, "workerinput", {}).get(FACTS_KEY, {})
         self.seed: int = told["seed"] if told else self._seed()
+        self.recording = Recording(self.directory) if config.getoption("--conv2d-record") else None
+        listed = config.getoption("--conv2d-known")
+        self.known = known_file.load(Path(listed)) if listed else ()
         table = config.getoption("--conv2d-arithmetic")
         self.rows: Rows | None = load(Path(table)) if table else None
         seconds = config.getoption("--conv2d-seconds")
@@ -134,6 +141,7 @@ class Session:
             domain = inherent(self.domain, target, runner.form)
             target = target.on(facts) if self.rows is None else replace(target, rows=self.rows)
             defects = stock_defects(facts) if target.is_stock else ()
+            defects += tuple(defect for defect in self.known if defect.affects(facts))
             self.subjects[key] = Subject(target, runner, domain, defects)
             self.subjects[key].large = self.large
         return self.subjects[key]
@@ -146,6 +154,12 @@ class Session:
             if not hasattr(test, "hypothesis"):
                 continue
             prepare(test, self.profile, self.seed)
+
+    def recorder(self, name: str, implementation: Implementation) -> Callable[..., object]:
+        """Return what takes the calls of each example of a property."""
+        if self.recording is None:
+            return lambda calls: None
+        return partial(self.recording.write, implementation=implementation, name=name)
 
     def deadline(self) -> float | None:
         """Return when the next item must end, in seconds of `time.monotonic`; None without end."""
@@ -179,7 +193,8 @@ class Session:
         )
         maxfail = self.config.getoption("maxfail") or 0
         stopped = bool(results.lost) or 0 < maxfail <= failures
-        outcome = conclude(status, results, stopped)
+        strict = bool(self.config.getoption("--conv2d-strict-known"))
+        outcome = conclude(status, results, stopped, strict)
         self.report = compose(self, list(results.records), outcome)
         try:
             write(self.report, report_path(self.config))

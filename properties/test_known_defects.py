@@ -1,4 +1,4 @@
-"""The known defects of stock torch, each run once; what may harm a process has its own."""
+"""The known defects, each run once; what may harm a process has its own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def test_known_defects_are_as_recorded(conv2d: Subject) -> None:
         except Violation as violation:
             if violation.kind != defect.kind:
                 raise
-            conv2d.search.notes.append(f"known defect {defect.id} is there: {violation.title}")
+            state, title = "there", f": {violation.title}"
         else:
-            conv2d.search.notes.append(f"known defect {defect.id} is FIXED, or not on this CPU")
+            state, title = "FIXED", ", or not on this machine"
+        conv2d.search.defects[defect.id] = state
+        conv2d.search.notes.append(f"known defect {defect.id} is {state}{title}")
     conv2d.runner.fresh()

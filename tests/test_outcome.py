@@ -15,7 +15,13 @@ from properties.report import properties_of_the_gate
 from tests.killing import gate
 from tests.plugin_targets import POINTWISE, Run, green_run, property_of, run_pytest, shared_run
 
-GOOD = {"property": "test_a", "target": "F.conv2d on cpu", "outcome": "passed", "cases": 3}
+GOOD = {
+    "property": "test_a",
+    "target": "F.conv2d on cpu",
+    "outcome": "passed",
+    "cases": 3,
+    "defects": {"a": "there", "b": "FIXED"},
+}
 SKIPPED = {**GOOD, "outcome": "skipped", "skipped": "outside the domain", "cases": 0}
 FAILED = {**GOOD, "outcome": "failed"}
 BAD = {**FAILED, "violation": {"title": "y[0] = 1 is not 2"}}
@@ -59,6 +65,14 @@ def test_an_interruption_stays_one() -> None:
 def test_stopping_at_a_failure_is_no_interruption(results: Results, expected: int) -> None:
     """`-x` under xdist, which pytest calls an interruption, ends as the violation that it met."""
     assert conclude(2, results, stopped=True).status == expected
+
+
+@pytest.mark.parametrize(("strict", "expected"), [(False, 0), (True, 1)])
+def test_fixed_defects_fail_a_strict_run(strict: bool, expected: int) -> None:
+    """A known defect that is gone is told; under `--conv2d-strict-known` it fails the run."""
+    outcome = conclude(0, Results([GOOD]), strict=strict)
+    assert outcome.status == expected
+    assert outcome.reasons == ["known defect b is FIXED: take it off the list"] * strict
 
 
 @pytest.mark.parametrize("status", [3, 4])

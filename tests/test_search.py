@@ -176,7 +176,7 @@ def test_the_record_is_plain_data() -> None:
     trial(search, 0, passes)
     search.known["some-defect"] += 2
     search.used = 0.25
-    record = search.record()
+    record = search.counts()
     assert (record["cases"], record["used"], record["digest"]) == (1, 0.25, search.digest)
     assert record["known"] == {"some-defect": 2}
     assert len(search.digest) == 16
