@@ -1,4 +1,4 @@
-"""Command line: `python -m properties verify IMPL`, `fingerprint IMPL` or `replay case.json`."""
+"""Command line: `python -m properties verify`, `fingerprint`, `replay`, `merge` or `diff`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from properties import report_commands
 from properties.child import CannotStart, Spares, interrupted_by_sigterm
 from properties.fingerprint import fingerprint
 from properties.implementation import Implementation
@@ -24,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m properties", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
     run = commands.add_parser("verify", help="check every property of an implementation")
+    run.set_defaults(run=_verify)
     run.add_argument("implementation", metavar="PKG.MOD:NAME")
     run.add_argument("--device", action="append", metavar="DEVICE")
     run.add_argument("--seconds", type=float, metavar="S")
@@ -43,12 +45,14 @@ def parser() -> argparse.ArgumentParser:
         description="Run what was found or recorded again. Exit status: 0 if every case is FIXED, "
         "1 if one FAILED, 5 if one of them CANNOT RUN HERE.",
     )
+    again.set_defaults(run=_replay)
     again.add_argument(
         "path", type=Path, nargs="+", help="case.json, report.json, recorded *.jsonl, or a folder"
     )
     again.add_argument("--impl", metavar="PKG.MOD:NAME", help="in place of the recorded one")
     again.add_argument("--device", metavar="DEVICE", help="in place of the recorded one")
     again.add_argument("--json", type=Path, metavar="PATH", help="write the outcomes here")
+    report_commands.add_to(commands)
     measure = commands.add_parser(
         "fingerprint",
         help="measure the arithmetic of an implementation, beside the declared one",
@@ -57,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
         "looser than declared, 1 if something is or a call failed, 4 if an implementation or "
         "device cannot be opened.",
     )
+    measure.set_defaults(run=_fingerprint)
     measure.add_argument("implementation", nargs="*", default=["F.conv2d"], metavar="PKG.MOD:NAME")
     measure.add_argument("--device", default="cpu", metavar="DEVICE")
     measure.add_argument("--arithmetic", **table)
@@ -70,8 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = parser().parse_args(arguments)
     interrupted_by_sigterm()
-    commands = {"verify": _verify, "replay": _replay, "fingerprint": _fingerprint}
-    return commands[options.command](options)
+    status: int = options.run(options)
+    return status
 
 
 def _verify(options: argparse.Namespace) -> int:

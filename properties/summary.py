@@ -65,13 +65,16 @@ def close(session: Session, reporter: Any, report: Record) -> None:
     reporter.section("conv2d-properties")
     for line in [*table(found), *remarks(session, found)]:
         reporter.write_line(line)
-    for reason in report["partial"]:
-        reporter.write_line(f"partial run: {reason}")
     reporter.write_line(f"report: {report_path(session.config)}")
+    for line in closing(report):
+        reporter.write_line(line, bold=True, red=not report["ok"], green=report["ok"])
+
+
+def closing(report: Record) -> list[str]:
+    """Return what ends every summary: what was left out, the verdict, and the reasons for it."""
     verdict = f"{report['verdict']} (exit status {report['exit_status']})"
-    reporter.write_line(verdict, bold=True, red=not report["ok"], green=report["ok"])
-    for reason in report["reasons"]:
-        reporter.write_line(f"  {reason}")
+    left = [f"partial run: {reason}" for reason in report["partial"]]
+    return [*left, verdict, *(f"  {reason}" for reason in dict.fromkeys(report["reasons"]))]
 
 
 def table(found: Iterable[Record]) -> list[str]:
@@ -109,7 +112,11 @@ def remarks(session: Session, found: list[Record]) -> list[str]:
         for name, count in record["known"].items():
             known[name] = known.get(name, 0) + count
     lines += [f"known defect {name}: met in {known[name]} cases" for name in known]
-    lines += [f"{note} ({r['target']})" for r in ran for note in r["notes"]]
+    notes: dict[str, list[str]] = {}
+    for record in ran:
+        for note in record["notes"]:
+            notes.setdefault(note, []).append(str(record["target"]))
+    lines += [f"{note} ({', '.join(told)})" for note, told in notes.items()]
     for record in ran:
         found_cells, planned = record["cells"]
         if planned:

@@ -1,0 +1,87 @@
+"""The subcommands that read what runs have left: `merge` and `diff`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from properties.differences import MOVED, compare, compare_fingerprints, read
+from properties.merging import merge
+from properties.report import SCHEMA, write
+from properties.summary import closing, table
+
+
+def add_to(commands: Any) -> None:
+    """Add the subcommands to those of `python -m properties`."""
+    merged = commands.add_parser(
+        "merge",
+        help="make one report of those of the shards",
+        description="Make one report.json of those of all shards of a run, judge its coverage, and "
+        "say what is missing. The exit status is that of the run; 4 for reports of several runs.",
+    )
+    merged.set_defaults(run=_merge)
+    merged.add_argument("report", type=Path, nargs="+", help="report.json, or a folder of them")
+    merged.add_argument("--json", type=Path, metavar="PATH", help="write the report here")
+    two = commands.add_parser(
+        "diff",
+        help="compare two runs, or two fingerprints",
+        description="Say what changed from the first report.json, or fingerprint, to the second: "
+        "of two torch builds, say. Exit status: 1 if the second violates what the first did not, "
+        "or if a fingerprint changed, else 0; 4 for files that are neither.",
+    )
+    two.set_defaults(run=_diff)
+    two.add_argument("before", type=Path)
+    two.add_argument("after", type=Path)
+    two.add_argument(
+        "--moved", type=float, default=MOVED, metavar="SHARE",
+        help="list shares of the bound that differ by more (default: %(default)s)",
+    )  # fmt: skip
+    two.add_argument("--json", type=Path, metavar="PATH", help="write the sections here")
+
+
+def _merge(options: argparse.Namespace) -> int:
+    paths = [
+        found
+        for path in options.report
+        for found in (sorted(path.rglob("report*.json")) if path.is_dir() else [path])
+    ]
+    try:
+        if not paths:
+            raise ValueError("there is no report to merge")
+        report = merge([_report(path) for path in paths])
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 4
+    if options.json:
+        write(report, options.json)
+    for line in [*table(report["items"]), *closing(report)]:
+        print(line)
+    return int(report["exit_status"])
+
+
+def _report(path: Path) -> dict[str, Any]:
+    kind, data = read(path)
+    if kind != "report" or data["schema"] != SCHEMA:
+        raise ValueError(f"{path}: not a report.json of schema {SCHEMA}")
+    return dict(data)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    try:
+        (kind, before), (other, after) = read(options.before), read(options.after)
+        if kind != other:
+            raise ValueError(f"{options.before} is a {kind}, {options.after} a {other}")
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 4
+    if kind == "report":
+        found = compare(before, after, options.moved)
+    else:
+        found = compare_fingerprints(before, after)
+    print(found)
+    if options.json:
+        options.json.write_text(json.dumps(found.sections, indent=1) + "\n")
+    return 1 if found.worse else 0
