@@ -35,6 +35,7 @@ def compose(session: Session, records: list[Record], outcome: Outcome) -> Record
         "verdict": str(outcome.status),
         "reasons": outcome.reasons,
         "partial": partial(session, records),
+        "shard": None,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(session.started)),
         "seconds": round(time.time() - session.started, 1),
         "profile": session.profile.name,
