@@ -107,6 +107,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(state.fixtures(), "conv2d-fixtures")
 
 
+@pytest.hookimpl(trylast=True)  # when the terminal's reporter is there
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have the process that owns the terminal tell how far a long run is."""
+    config = session.config
+    state = config.stash.get(STATE, None)
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if state is not None and reporter is not None and not hasattr(config, "workerinput"):
+        progress = importlib.import_module("properties.progress")
+        config.pluginmanager.register(progress.Progress(reporter, state.seconds))
+
+
 def _asked_for(config: pytest.Config) -> bool:
     """Tell whether an argument names this package, a part of it, or a folder above it."""
     for argument in config.args or [str(config.invocation_params.dir)]:

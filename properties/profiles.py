@@ -1,4 +1,4 @@
-"""How much is searched, and from which seed: the profiles `conv2d-gate`, `-dev` and `-hunt`.
+"""How much is searched, and from which seed: `conv2d-gate`, `-dev`, `-nightly`, `-hunt`, `-replay`.
 
 The settings are applied to the properties of this package alone; those of other projects' tests
 are never touched. They name every field that Hypothesis' own `ci` profile would otherwise set.
@@ -20,10 +20,11 @@ DEFAULT = "conv2d-gate"
 
 @dataclass(frozen=True)
 class Profile:
-    """`seed` None means: drawn anew for each run, and printed.
+    """`seed` None means: drawn anew for each run, and printed, whatever the CI service sets.
 
-    `steers` lets Hypothesis move towards calls that use more of their bound. Where it does, what is
-    drawn depends on the machine's own results: not for a gate.
+    Without `generates` nothing is run but what the database kept of earlier failures. `steers` lets
+    Hypothesis move towards calls that use more of their bound. Where it does, what is drawn depends
+    on the machine's own results: not for a gate.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Profile:
     shrink_seconds: float
     seconds: float | None = None
     steers: bool = False
+    generates: bool = True
 
     def settings(self, examples: int | None = None) -> settings:
         """Return Hypothesis' settings; nothing is inherited from the profile in force."""
@@ -45,9 +47,14 @@ class Profile:
             print_blob=False,
             report_multiple_bugs=True,
             stateful_step_count=50,
-            suppress_health_check=list(HealthCheck),
+            # Were this one suppressed too, implementations would share entries in the database, and
+            # one that passes would delete what another failed on.
+            suppress_health_check=[
+                c for c in HealthCheck if c != HealthCheck.function_scoped_fixture
+            ],
             phases=[
-                *(Phase.explicit, Phase.reuse, Phase.generate),
+                *(Phase.explicit, Phase.reuse),
+                *([Phase.generate] if self.generates else []),
                 *([Phase.target] if self.steers else []),
                 Phase.shrink,
             ],
@@ -59,6 +66,8 @@ PROFILES = {
     for profile in (
         Profile("conv2d-gate", 300, 0, database=False, shrink_seconds=60.0),
         Profile("conv2d-dev", 50, None, database=True, shrink_seconds=60.0),
+        Profile("conv2d-nightly", 20_000, None, database=True, shrink_seconds=300.0),
+        Profile("conv2d-replay", 1, 0, database=True, shrink_seconds=60.0, generates=False),
         Profile(
             "conv2d-hunt",
             10**9,
@@ -104,6 +113,6 @@ def prepare(test: Any, profile: Profile, base: int) -> None:
                 target(share, label=what)
 
     test.hypothesis.inner_test = searched
-    profile.settings()(test)
     seed(seed_of(test.__name__, base))(test)
+    profile.settings()(test)  # after the seed, which switches the database off
     test.conv2d_prepared = True

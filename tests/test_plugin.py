@@ -160,6 +160,35 @@ def test_time_budget_ends_a_hunt(tmp_path: Path) -> None:
     assert ", 4 s)\n" in run.output
 
 
+def test_nightly_runs_differ_under_ci(tmp_path: Path) -> None:
+    """CI=1 pins no nightly to one seed; --hypothesis-seed does, and the report names the seed."""
+    limits = ("--hypothesis-profile", "conv2d-nightly", "--conv2d-seconds", "1", *STOCK)
+    seeded: tuple[tuple[str, ...], ...] = ((), (), ("--hypothesis-seed=7",))
+    runs = [run_pytest(tmp_path, property_of(POINTWISE), *limits, *s, CI="1") for s in seeded]
+    seeds = [run.report["seed"] for run in runs]
+    assert seeds[0] != seeds[1]
+    assert seeds[2] == 7
+    assert len({run.digests[NAME] for run in runs}) == 3
+    assert f"profile conv2d-nightly (seed {seeds[1]}, 1 s)" in runs[1].output
+
+
+def test_what_the_database_kept_is_replayed(tmp_path: Path) -> None:
+    """`conv2d-replay` runs the failures that an earlier run kept, and nothing else: then status 5.
+
+    What one implementation passes takes nothing away from another.
+    """
+
+    def run(profile: str, *targets: str) -> Run:
+        arguments = (property_of(POINTWISE), f"--rootdir={ROOT}", "--hypothesis-profile", profile)
+        return run_pytest(tmp_path, *arguments, *targets, cwd=tmp_path, PYTHONPATH=str(ROOT))
+
+    assert run("conv2d-replay", *WRONG).status == 5
+    assert run("conv2d-dev", *WRONG, *STOCK).status == 1
+    found = run("conv2d-replay", *WRONG, *STOCK)
+    assert found.status == 1, found.output
+    assert [item["cases"] for item in found.report["items"]] == [0, 1]
+
+
 def test_properties_without_a_case_verify_nothing(tmp_path: Path) -> None:
     """A property that saw no call fails; one outside the domain is skipped, and listed by name."""
     names = (property_of(POINTWISE), property_of(UNBATCHED))
