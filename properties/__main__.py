@@ -1,4 +1,4 @@
-"""Command line: `python -m properties verify`, `fingerprint`, `replay`, `merge` or `diff`."""
+"""Command line: `python -m properties verify`, `fingerprint`, `replay`, or what reads reports."""
 
 from __future__ import annotations
 

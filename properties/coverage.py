@@ -5,8 +5,15 @@ Levels are read off finished cases, so a cell is what was run and not what was m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import base64
+import hashlib
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import combinations
+from typing import Any
+
+import numpy as np
 
 from properties.case import Case
 from properties.infeasible import infeasible
@@ -14,6 +21,11 @@ from properties.levels import levels
 from properties.planned import PLANNED, SIZES, Level, Levels
 
 Pair = frozenset[Level]
+_ORDER = {
+    (factor, level): (i, j)
+    for i, (factor, some) in enumerate(PLANNED.items())
+    for j, level in enumerate(some)
+}
 
 
 def factors(case: Case) -> dict[str, str]:
@@ -45,3 +57,31 @@ def cells(names: Levels = PLANNED) -> Iterable[Pair]:
             for b in others:
                 if not infeasible((first, a), (second, b)):
                     yield frozenset({(first, a), (second, b)})
+
+
+def in_order(planned: Collection[Pair]) -> list[tuple[Level, Level]]:
+    """Return cells by the order of `PLANNED`: first by their two factors, then by their levels."""
+    found = [tuple(sorted(cell, key=_ORDER.__getitem__)) for cell in planned]
+    return sorted(
+        ((first, second) for first, second in found),
+        key=lambda cell: tuple(zip(*map(_ORDER.__getitem__, cell), strict=True)),
+    )
+
+
+def covered(planned: Collection[Pair], hit: Collection[Pair]) -> dict[str, Any]:
+    """Return which of the planned cells were hit, as plain data.
+
+    plan     digest of the planned cells; runs with the same plan may be joined bit by bit
+    hit      a bit for each of them, in order, the first one highest; packed by zlib, in base64
+    factors  hit and planned cells of each pair of factors that has any: {"dtype x stride": [5, 24]}
+    """
+    order = in_order(planned)
+    bits = [frozenset(cell) in hit for cell in order]
+    names = [f"{first[0]} x {second[0]}" for first, second in order]
+    counts = Counter(name for name, bit in zip(names, bits, strict=True) if bit)
+    text = "\n".join(" ".join("=".join(level) for level in cell) for cell in order)
+    return {
+        "plan": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "hit": base64.b64encode(zlib.compress(np.packbits(bits).tobytes(), 9)).decode(),
+        "factors": {name: [counts[name], some] for name, some in Counter(names).items()},
+    }

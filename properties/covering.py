@@ -46,9 +46,9 @@ class Covering:
     planned: frozenset[Pair]
     missing: frozenset[Pair]
 
-    def hit(self, cases: Iterable[Case]) -> int:
-        """Count the planned cells that these calls have."""
-        return len(self.planned & {cell for case in cases for cell in pairs(factors(case))})
+    def hit(self, cases: Iterable[Case]) -> frozenset[Pair]:
+        """Return the planned cells that these calls have."""
+        return self.planned & {cell for case in cases for cell in pairs(factors(case))}
 
 
 def covering(domain: Domain, whole: bool = True) -> Covering:

@@ -20,7 +20,7 @@ from properties.case import Case, Explicit, Tensor
 from properties.dtypes import DTYPES
 from properties.implementation import Implementation
 from properties.replay import recheck
-from properties.repro import write_script
+from properties.repro import script, write_script
 from properties.subject import Subject
 from properties.values import Recipe
 
@@ -57,7 +57,8 @@ def finish(error: BaseException, subject: Subject, name: str, directory: Path) -
     implementation, seen_on = subject.implementation, subject.runner.facts
     culprit.facts["implementation"] = described_run(implementation, seen_on, culprit.case)
     data = case_data(culprit, implementation, seen_on, name)
-    case_path, script = _written(culprit, data, subject, directory)
+    source = script(culprit, implementation)
+    case_path, script_path = _written(culprit, data, source, directory)
     culprit.record = {
         "kind": culprit.kind,
         "title": culprit.title,
@@ -65,14 +66,26 @@ def finish(error: BaseException, subject: Subject, name: str, directory: Path) -
         "target": str(subject.implementation),
         "summary": culprit.case.summary(),
         "case": case_path,
-        "script": script,
+        "script": script_path,
         "replay": data,
         "repeats": behaviour and behaviour.shown,
         "processes": behaviour and behaviour.processes,
         "behaviour": behaviour and behaviour.name,
         "text": str(culprit),
+        "source": source,
+        "errors": [
+            {"case": w.case.summary(), **w.errors.to_json()}
+            for w in dict.fromkeys((culprit, _widest(culprit, subject)))
+            if w.errors is not None
+        ],
     }
     return culprit
+
+
+def _widest(violation: v.Violation, subject: Subject) -> v.Violation:
+    """Return the one of its kind, among all seen, that shows most of a plane: see its shape."""
+    alike = [w for w in subject.search.violations if w.kind == violation.kind and w.errors]
+    return max(alike, key=lambda w: w.errors.errors.size if w.errors else 0, default=violation)
 
 
 def _first_violation(error: BaseException) -> v.Violation | None:
@@ -174,7 +187,7 @@ def write_case(data: Mapping[str, Any], case: Case, folder: Path) -> Path:
 
 
 def _written(
-    violation: v.Violation, data: Mapping[str, Any], subject: Subject, directory: Path
+    violation: v.Violation, data: Mapping[str, Any], source: str, directory: Path
 ) -> tuple[str, str]:
     """Write case and script and return their paths; a disk that takes nothing hides no violation.
 
@@ -182,12 +195,12 @@ def _written(
     """
     try:
         path = write_case(data, violation.case, directory / "cases")
-        script = write_script(violation, subject.implementation, directory / "repro")
+        script_path = write_script(source, violation.case, directory / "repro")
     except OSError as error:
         violation.facts["reproduce"] = f"from report.json alone: {error}"
         return "", ""
-    violation.facts["reproduce"] = f"python {shortened(script)}"
-    return str(path), str(script)
+    violation.facts["reproduce"] = f"python {shortened(script_path)}"
+    return str(path), str(script_path)
 
 
 def shortened(path: Path) -> str:

@@ -88,7 +88,7 @@ def judge(observed: Float64, enclosure: Enclosure) -> Verdict:
     if observed.size == 0:
         return Verdict(0.0, (), 0.0, 0.0, 0.0, 0, 0)
     inside = enclosure.contains(observed)
-    error = _distance(observed, mid)
+    error = distance(observed, mid)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         # An infinite radius claims nothing, so nothing of it is used; nor of a NaN's.
         unused = (error == 0.0) | (rad == np.inf) | ~np.isfinite(error)
@@ -117,11 +117,11 @@ def _excess(error: float, radius: float) -> float:
         return float(error / radius) if radius > 0 and not np.isnan(error) else np.inf
 
 
-def _distance(observed: Exact, mid: Exact) -> Float64:
+def distance(observed: Exact, mid: Exact) -> Float64:
     """Return |observed - mid|, of complex numbers the larger of both parts'."""
     with np.errstate(invalid="ignore", over="ignore"):
         if np.iscomplexobj(mid):
-            parts = [_distance(observed.real, mid.real), _distance(observed.imag, mid.imag)]
+            parts = [distance(observed.real, mid.real), distance(observed.imag, mid.imag)]
             return np.maximum(*parts)
         # As float64 a difference of int64 may round to zero, but never wraps.
         error = np.abs(observed.astype(np.float64) - mid.astype(np.float64))

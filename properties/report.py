@@ -1,7 +1,8 @@
 """report.json: all that a run leaves for other programs; `report.schema.json` describes it.
 
 Schema 2 adds to schema 1 and renames nothing: `verdict`, `reasons`, `partial`, `version`,
-`started`, `seconds`, `host`, and `replay` in each violation.
+`started`, `seconds`, `host`; `replay`, `source` and `errors` in each violation; `histogram`,
+`defects` and `coverage` in each item.
 """
 
 from __future__ import annotations

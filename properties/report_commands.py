@@ -1,17 +1,19 @@
-"""The subcommands that read what runs have left: `merge` and `diff`."""
+"""The subcommands that read what runs have left: `merge`, `diff`, `summary` and `html`."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from properties.differences import MOVED, compare, compare_fingerprints, read
+from properties.markdown import markdown
 from properties.merging import merge
 from properties.report import SCHEMA, write
-from properties.summary import closing, table
+from properties.summary import closing, remarks, table
 
 
 def add_to(commands: Any) -> None:
@@ -40,6 +42,19 @@ def add_to(commands: Any) -> None:
         help="list shares of the bound that differ by more (default: %(default)s)",
     )  # fmt: skip
     two.add_argument("--json", type=Path, metavar="PATH", help="write the sections here")
+    told = commands.add_parser("summary", help="tell again what a report.json says")
+    told.set_defaults(run=_summary)
+    told.add_argument("report", type=Path)
+    told.add_argument("--markdown", action="store_true", help="as a page for $GITHUB_STEP_SUMMARY")
+    drawn = commands.add_parser(
+        "html",
+        help="draw a report.json as one page of HTML",
+        description="Draw a report.json as one page of HTML that needs nothing else; exit status 4 "
+        "without the packages of the extra `html`.",
+    )
+    drawn.set_defaults(run=_html)
+    drawn.add_argument("report", type=Path)
+    drawn.add_argument("-o", "--output", type=Path, metavar="PATH", help="default: beside it")
 
 
 def _merge(options: argparse.Namespace) -> int:
@@ -85,3 +100,35 @@ def _diff(options: argparse.Namespace) -> int:
     if options.json:
         options.json.write_text(json.dumps(found.sections, indent=1) + "\n")
     return 1 if found.worse else 0
+
+
+def _summary(options: argparse.Namespace) -> int:
+    try:
+        report = _report(options.report)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 4
+    if options.markdown:
+        print(markdown(report))
+        return 0
+    items = report["items"]
+    for line in [*table(items), *remarks(report["domain"], items), *closing(report)]:
+        print(line)
+    return 0
+
+
+def _html(options: argparse.Namespace) -> int:
+    try:
+        page = importlib.import_module("properties.page")
+        report = _report(options.report)
+    except ModuleNotFoundError as error:
+        extra = "pip install 'conv2d-properties[html]'"
+        print(f"{error.name} is not installed; a page needs it: {extra}", file=sys.stderr)
+        return 4
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 4
+    path = options.output or options.report.with_suffix(".html")
+    path.write_text(page.page(report), encoding="utf-8")
+    print(path)
+    return 0

@@ -42,11 +42,11 @@ SCRIPT = Template((Path(__file__).parent / "script.py.template").read_text())
 LARGE_SCRIPT = Template((Path(__file__).parent / "large.py.template").read_text())
 
 
-def write_script(violation: Violation, implementation: Implementation, directory: Path) -> Path:
-    """Write the script for a violation and return its path."""
-    path = directory / f"{violation.case.key[:8]}.py"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(script(violation, implementation))
+def write_script(text: str, case: Case, folder: Path) -> Path:
+    """Write the script of a case and return its path."""
+    path = folder / f"{case.key[:8]}.py"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
     return path
 
 

@@ -12,8 +12,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from properties.case import Case
+from properties.shares import ENDS, bin_of
 from properties.steps import Calls, Step
 from properties.violations import HangViolation, Violation
 
@@ -43,11 +45,13 @@ class Search:
     cases: int = 0
     used: float = 0.0
     shares: dict[str, float] = field(default_factory=dict)  # of `used`, by dtype and result
+    histogram: dict[str, list[int]] = field(default_factory=dict)  # of them all, by `ENDS`
     latest: dict[str, float] = field(default_factory=dict)  # the same, of the example at hand
     known: Counter[str] = field(default_factory=Counter)
     defects: dict[str, str] = field(default_factory=dict)  # known ones: there, or FIXED
     fast: int = 0  # results of a fast algorithm, where one is declared
     cells: tuple[int, int] = (0, 0)  # of a covering array: hit and planned
+    coverage: dict[str, Any] = field(default_factory=dict)  # and which they are
     unlikely: int = 0  # elements beyond the probabilistic bound, on random data
     hangs: int = 0
     seconds: float = 0.0
@@ -106,6 +110,7 @@ class Search:
         """Record the share of the bound that a good result used."""
         self.used = max(self.used, used)
         if what:
+            self.histogram.setdefault(what, [0] * len(ENDS))[bin_of(used)] += 1
             for shares in (self.shares, self.latest):
                 shares[what] = max(shares.get(what, 0.0), used)
 
@@ -121,6 +126,7 @@ class Search:
             "seconds": round(self.seconds, 3),
             "used": self.used,
             "shares": self.shares,
+            "histogram": self.histogram,
             "digest": self.digest,
             "known": dict(self.known),
             "defects": self.defects,
@@ -128,6 +134,7 @@ class Search:
             "fast": self.fast,
             "cells": self.cells,
             "unlikely": self.unlikely,
+            **({"coverage": self.coverage} if self.coverage else {}),
         }
 
     def _remember(self, key: str, violation: Violation) -> None:

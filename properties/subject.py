@@ -11,6 +11,7 @@ from properties.case import Case
 from properties.classes import ALLOWED, direct, fast_class, reach
 from properties.domain import Domain
 from properties.dtypes import DTYPES, Exact
+from properties.errormap import error_map
 from properties.expect import enclose, varying
 from properties.implementation import Implementation
 from properties.invalid import names_of
@@ -204,6 +205,7 @@ class Subject:
             verdict.require(case, name)
         except (ValueViolation, PoisonViolation) as violation:
             violation.facts |= self._looser(case, name, observed, found)
+            violation.errors = error_map(name, observed, readings[met], verdict.index)
             raise
 
     def _tell(self, texts: Sequence[str]) -> None:

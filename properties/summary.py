@@ -21,14 +21,15 @@ def header(session: Session) -> list[str]:
     seeded = f"seed {seed}" if profile.seed is None else "fixed seeds"
     budget = f", {session.seconds:g} s" if session.seconds is not None else ""
     lines = [f"conv2d-properties: profile {profile.name} ({seeded}{budget})"]
-    lines += [f"  {name}: {_device(facts)}" for name, facts in session.facts.items()]
+    lines += [f"  {name}: {described_device(facts)}" for name, facts in session.facts.items()]
     declared = session.rows.lines() if session.rows is not None else []
     lines += [f"  declared: {line}" for line in declared]
     lines += [f"  large calls of {session.large:g} GiB"] if session.large else []
     return [*lines, f"  domain: {session.domain}"]
 
 
-def _device(facts: Record) -> str:
+def described_device(facts: Record) -> str:
+    """Return builds, device and flags that a worker read back."""
     parts = [f"torch {facts.get('torch')}"]
     if "cudnn" in facts:
         parts += [str(facts["device_name"]), f"CUDA {facts['cuda']}", f"cuDNN {facts['cudnn']}"]
@@ -63,7 +64,7 @@ def close(session: Session, reporter: Any, report: Record) -> None:
     """Print the closing table and the verdict."""
     found = report["items"]
     reporter.section("conv2d-properties")
-    for line in [*table(found), *remarks(session, found)]:
+    for line in [*table(found), *remarks(report["domain"], found)]:
         reporter.write_line(line)
     reporter.write_line(f"report: {report_path(session.config)}")
     for line in closing(report):
@@ -98,11 +99,11 @@ def table(found: Iterable[Record]) -> list[str]:
     return lines
 
 
-def remarks(session: Session, found: list[Record]) -> list[str]:
+def remarks(domain: str, found: list[Record]) -> list[str]:
     """Return what the table does not say: totals, domain, skips, known defects, devices."""
     ran = [record for record in found if "skipped" not in record]
     targets = ", ".join(dict.fromkeys(str(record["target"]) for record in found))
-    lines = [f"{sum(r['cases'] for r in ran)} cases on {targets}; domain: {session.domain}"]
+    lines = [f"{sum(r['cases'] for r in ran)} cases on {targets}; domain: {domain}"]
     for record in found:
         if "skipped" in record:
             name = str(record["property"]).removeprefix("test_").replace("_", " ")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from properties.case import Case
 from properties.composition import compose
-from properties.covering import Covering, covering
+from properties.coverage import covered
+from properties.covering import Covering, Row, covering
 from properties.domain import Domain, active
 from properties.drafts import VALUES
 from properties.implementation import inherent
@@ -31,15 +32,14 @@ def test_every_pair_of_levels(conv2d: Subject) -> None:
     data, passes, mode, and the layout of each operand; every pair that a call can have is run.
     """
     array, run = _array(conv2d), []
-    conv2d.search.cells = (0, len(array.planned))
-    for row in array.rows:
-        try:
-            conv2d.trial({"case": row.case}, partial(conv2d.check, row.case))
-        except Violation:
-            _search_beside(conv2d, row.choices)
-            raise
-        run.append(row.case)
-    conv2d.search.cells = (array.hit(run), len(array.planned))
+    try:
+        for row in array.rows:
+            _run(conv2d, row)
+            run.append(row.case)
+    finally:
+        hit = array.hit(run)
+        conv2d.search.cells = (len(hit), len(array.planned))
+        conv2d.search.coverage = covered(array.planned, hit)
     if array.missing and not conv2d.search.over():
         raise Unverified(f"no call was found for {array.missing}")
 
@@ -51,6 +51,14 @@ def _array(conv2d: Subject) -> Covering:
     if key not in _ARRAYS:
         _ARRAYS[key] = covering(conv2d.domain, whole)
     return _ARRAYS[key]
+
+
+def _run(conv2d: Subject, row: Row) -> None:
+    try:
+        conv2d.trial({"case": row.case}, partial(conv2d.check, row.case))
+    except Violation:
+        _search_beside(conv2d, row.choices)
+        raise
 
 
 def _search_beside(conv2d: Subject, choices: Sequence[tuple[str, Any]]) -> None:

@@ -11,10 +11,13 @@ import signal
 from collections.abc import Mapping
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from properties.case import Case
 from properties.steps import Step
+
+if TYPE_CHECKING:
+    from properties.errormap import ErrorMap
 
 ORDER = ("outside", "implementation", "case", "oracle", "repeats", "reproduce")
 
@@ -28,6 +31,7 @@ class Violation(AssertionError):
 
     kind: ClassVar[str] = "violation"
     record: dict[str, Any]  # its entry in report.json, once it is finished
+    errors: ErrorMap | None = None  # where a result lies outside its enclosure
     # The calls of the example that showed it, and all that its process had made.
     example: tuple[Step, ...] = ()
     history: tuple[Step, ...] = ()

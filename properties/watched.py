@@ -20,7 +20,7 @@ from properties.expect import enclose
 from properties.finish import case_data, described_run, shortened, write_case
 from properties.implementation import Implementation
 from properties.judge import judge
-from properties.repro import write_script
+from properties.repro import script, write_script
 from properties.rows import RESULTS, builtin
 from properties.sampling import PRODUCTS, enclose_at, judge_at, sample
 from properties.stock import stock_defects
@@ -198,8 +198,8 @@ def _written(found: Found, directory: Path) -> Violation:
     violation.facts["implementation"] = described_run(target, facts, case)
     data = case_data(violation, target, facts, "watch")
     write_case(data, violation.case, directory / "cases")
-    script = write_script(violation, target, directory / "repro")
-    violation.facts["reproduce"] = f"python {shortened(script)}"
+    path = write_script(script(violation, target), violation.case, directory / "repro")
+    violation.facts["reproduce"] = f"python {shortened(path)}"
     return violation
 
 

@@ -90,3 +90,15 @@ def test_plainer_values_are_sought_while_there_is_time(
     case = finished(subject, tmp_path).case
     assert (case.input.values == Recipe("ones")) is plain
     assert (case.input.values == CASE.input.values) is not plain
+
+
+def test_a_wrong_value_is_mapped(subject: Subject, tmp_path: Path) -> None:
+    """The record shows the plane of the worst element and holds the text of the script."""
+    violation = finished(subject, tmp_path)
+    (errors,) = violation.record["errors"]
+    height, width = violation.case.output_shape[-2:]
+    rows = [[float(word) for word in row.split()] for row in errors["rows"]]
+    assert errors["shape"] == [height, width]
+    assert [len(row) for row in rows] == [width] * height
+    assert min(map(min, rows)) > 1.0  # one is added to every element
+    assert violation.record["source"] == Path(violation.record["script"]).read_text()

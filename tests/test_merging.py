@@ -22,6 +22,7 @@ VIOLATION = {
     "kind": "value", "title": "y[0] = 1 is not 2", "property": "test_a", "target": TARGET,
     "summary": "float32", "case": "", "script": "", "replay": {}, "repeats": 1, "processes": 1,
     "behaviour": "deterministic", "text": "ValueViolation",
+    "source": "", "errors": [],
 }  # fmt: skip
 
 
@@ -62,6 +63,8 @@ def test_shards_add_up() -> None:
     """Cases, time and known defects add; shares are the largest; a green whole is green."""
     one = report("1/2", item(used=0.5, shares={"float32 output": 0.5}, **cells(0, 1)))
     two = report("2/2", item(**cells(2, 3, 4)))
+    one["items"][0]["histogram"] = {"float32 output": [0] * 9 + [2], "int8 output": [3] + [0] * 9}
+    two["items"][0]["histogram"] = {"float32 output": [1] * 10}
     merged = merge([two, one])
     assert (merged["ok"], merged["exit_status"], merged["partial"]) == (True, 0, [])
     assert (merged["examples"], merged["seconds"], merged["shard"]) == (10, 20.0, None)
@@ -69,6 +72,7 @@ def test_shards_add_up() -> None:
     (found,) = merged["items"]
     assert (found["cases"], found["seconds"], found["used"]) == (10, 3.0, 0.5)
     assert (found["shares"], found["known"]) == ({"float32 output": 0.5}, {"defect": 2})
+    assert found["histogram"] == {"float32 output": [1] * 9 + [3], "int8 output": [3] + [0] * 9}
     assert found["notes"] == ["n"]
     assert found["cells"] == [5, 5]
     assert found["coverage"]["factors"] == {"dtype x stride": [3, 3], "dtype x bias": [2, 2]}
