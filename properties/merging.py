@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from properties.outcome import Outcome, Record, Results, Status, conclude
+from properties.report import shard_reason
 
 # What the shards of one run have in common.
 SAME = ("schema", "version", "profile", "seed", "domain")
@@ -51,11 +52,6 @@ def merge(reports: Sequence[Record]) -> Record:
         "violations": [found for report in reports for found in report["violations"]],
         "items": items,
     }
-
-
-def shard_reason(shard: str) -> str:
-    """Return why the run of one shard is not a whole gate."""
-    return f"this is shard {shard}"
 
 
 def _shards(reports: Sequence[Record]) -> tuple[set[int], int]:
@@ -97,6 +93,7 @@ def _joined(group: Sequence[Record]) -> Record:
     joined["used"] = max(item["used"] for item in group)
     joined["shares"] = _largest(item["shares"] for item in group)
     joined["histogram"] = _added(item["histogram"] for item in group)
+    joined["histogram"] = _stacked(item["histogram"] for item in group)
     joined["known"] = _summed(item["known"] for item in group)
     joined["notes"] = list(dict.fromkeys(note for item in group for note in item["notes"]))
     joined["digest"] = " ".join(item["digest"] for item in group)
@@ -129,6 +126,13 @@ def _added(tables: Iterable[dict[str, list[int]]]) -> dict[str, list[int]]:
         total[name] = [
             sum(both) for both in zip(total.get(name, [0] * len(counts)), counts, strict=True)
         ]
+    return total
+
+
+def _stacked(tables: Iterable[dict[str, list[int]]]) -> dict[str, list[int]]:
+    total: dict[str, list[int]] = {}
+    for name, bins in (entry for table in tables for entry in table.items()):
+        total[name] = [a + b for a, b in zip(total.get(name, [0] * len(bins)), bins, strict=True)]
     return total
 
 

@@ -75,6 +75,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a known defect that is FIXED, or that no case met, fails the run",
     )
     group.addoption(
+        "--conv2d-shard",
+        default="1/1",
+        metavar="I/N",
+        help="run the I-th of N parts; `python -m properties merge` makes one report of them",
+    )
+    group.addoption(
         "--conv2d-record",
         action="store_true",
         help="write every call that is made to recorded/*.jsonl beside the report, for `replay`",

@@ -15,7 +15,10 @@ from zlib import crc32
 from hypothesis import HealthCheck, Phase, seed, settings, target
 from hypothesis.database import DirectoryBasedExampleDatabase
 
+from properties.shards import Shard
+
 DEFAULT = "conv2d-gate"
+WHOLE = Shard()
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,12 @@ def register() -> None:
         settings.register_profile(profile.name, profile.settings())
 
 
-def seed_of(name: str, base: int) -> int:
-    """Return the seed of one property: a function of its name and of the run's seed alone."""
-    return crc32(f"{name}:{base}".encode() if base else name.encode())
+def seed_of(name: str, base: int, shard: Shard = WHOLE) -> int:
+    """Return the seed of one property: a function of its name, the run's seed and its shard."""
+    return crc32(f"{name}{shard.key(base)}".encode())
 
 
-def prepare(test: Any, profile: Profile, base: int) -> None:
+def prepare(test: Any, profile: Profile, base: int, shard: Shard = WHOLE) -> None:
     """Give a property its settings and its seed, and put a search between it and Hypothesis.
 
     The search is that of the `Subject` which the property gets as `conv2d`. Does nothing the
@@ -113,6 +116,8 @@ def prepare(test: Any, profile: Profile, base: int) -> None:
                 target(share, label=what)
 
     test.hypothesis.inner_test = searched
-    seed(seed_of(test.__name__, base))(test)
-    profile.settings()(test)  # after the seed, which switches the database off
+    seed(seed_of(test.__name__, base, shard))(test)
+    profile.settings(shard.examples(profile.examples))(
+        test
+    )  # after the seed, which switches the database off
     test.conv2d_prepared = True

@@ -36,7 +36,7 @@ def compose(session: Session, records: list[Record], outcome: Outcome) -> Record
         "verdict": str(outcome.status),
         "reasons": outcome.reasons,
         "partial": partial(session, records),
-        "shard": None,
+        "shard": None if session.shard.whole else str(session.shard),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(session.started)),
         "seconds": round(time.time() - session.started, 1),
         "profile": session.profile.name,
@@ -79,12 +79,19 @@ def partial(session: Session, records: list[Record]) -> list[str]:
         reasons.append(f"{left} of {len(every)} properties were not asked for")
     if session.seconds is not None and session.profile.seed is not None:
         reasons.append(f"the search was limited to {session.seconds:g} s")
+    if not session.shard.whole:
+        return [*reasons, shard_reason(session.shard)]
     for record in records:
         hit, planned = record["cells"]
         if hit < planned and "unverified" not in record and "violation" not in record:
             short = f"the time was up at {hit} of {planned} pairs of levels"
             reasons.append(f"{short} ({record['target']})")
     return reasons
+
+
+def shard_reason(shard: object) -> str:
+    """Return why the run of one shard is not a whole gate."""
+    return f"this is shard {shard}"
 
 
 def properties_of_the_gate() -> set[str]:

@@ -26,6 +26,7 @@ from properties.recording import Recording
 from properties.report import compose, write
 from properties.rows import Rows, load
 from properties.runner import NotLoadable, Runner
+from properties.shards import Shard
 from properties.stock import stock_defects
 from properties.subject import Subject
 
@@ -59,6 +60,7 @@ class Session:
         self.began: float | None = None  # of the first item: probing and loading take no budget
         name = str(config.getoption(PROFILE_OPTION, None) or "")
         self.profile: Profile = PROFILES.get(name, PROFILES[DEFAULT])
+        self.shard = Shard.parse(config.getoption("--conv2d-shard"))
         self.domain = Domain.parse(config.getoption("--conv2d-only") or ())
         self.spares = Spares()
         self.subjects: dict[str, Subject] = {}
@@ -143,7 +145,7 @@ class Session:
             defects = stock_defects(facts) if target.is_stock else ()
             defects += tuple(defect for defect in self.known if defect.affects(facts))
             self.subjects[key] = Subject(target, runner, domain, defects)
-            self.subjects[key].large = self.large
+            self.subjects[key].large, self.subjects[key].shard = self.large, self.shard
         return self.subjects[key]
 
     def prepare(self, items: list[pytest.Item]) -> None:
@@ -153,7 +155,7 @@ class Session:
             test = getattr(item, "obj", None)
             if not hasattr(test, "hypothesis"):
                 continue
-            prepare(test, self.profile, self.seed)
+            prepare(test, self.profile, self.seed, self.shard)
 
     def recorder(self, name: str, implementation: Implementation) -> Callable[..., object]:
         """Return what takes the calls of each example of a property."""

@@ -22,6 +22,7 @@ from properties.pairs import explains
 from properties.profiles import Profile
 from properties.runner import Runner
 from properties.search import Search
+from properties.shards import Shard
 from properties.special import enclosures, told
 from properties.steps import Step, check_of
 from properties.steps import described as described_steps
@@ -53,6 +54,7 @@ class Subject:
         self.defects = defects
         self.search = Search()
         self.large = 0.0  # GiB that one call may take; 0 stands for what a gate has time for
+        self.shard = Shard()  # of a run that several machines share
         self.repeated: set[str] = set()  # kinds of violation that fresh processes have shown again
         self._shrunk: Counter[str] = Counter()
 

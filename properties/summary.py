@@ -20,7 +20,8 @@ def header(session: Session) -> list[str]:
     profile, seed = session.profile, session.seed
     seeded = f"seed {seed}" if profile.seed is None else "fixed seeds"
     budget = f", {session.seconds:g} s" if session.seconds is not None else ""
-    lines = [f"conv2d-properties: profile {profile.name} ({seeded}{budget})"]
+    shard = "" if session.shard.whole else f", shard {session.shard}"
+    lines = [f"conv2d-properties: profile {profile.name} ({seeded}{budget}{shard})"]
     lines += [f"  {name}: {described_device(facts)}" for name, facts in session.facts.items()]
     declared = session.rows.lines() if session.rows is not None else []
     lines += [f"  declared: {line}" for line in declared]

@@ -13,7 +13,7 @@ def test_known_defects_are_as_recorded(conv2d: Subject) -> None:
 
     A violation of another kind than the recorded one is a new defect and fails.
     """
-    for defect in conv2d.defects:
+    for defect in conv2d.shard.part(conv2d.defects):
         case = Case.from_json(defect.case)
         chosen = {
             "dtype": case.dtype,
