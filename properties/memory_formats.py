@@ -15,12 +15,14 @@ def memory_levels(case: Case) -> dict[str, str]:
         f"{name}_layout": "none" if tensor is None else tensor.effective_layout
         for name, tensor in operands.items()
     }
+    upstream = case.grad_output
     nhwc = reads_as_channels_last(case.input) or reads_as_channels_last(case.weight)
     return {
         **layouts,
         "reads_as": "channels_last" if nhwc else "contiguous",
         "input_format": memory_format(case.input),
         "weight_format": memory_format(case.weight),
+        "grad_output_format": "none" if upstream is None else memory_format(upstream),
     }
 
 

@@ -117,6 +117,36 @@ STOCK: tuple[KnownDefect, ...] = (
         avoid=Avoidance(min_width=3),
     ),
     KnownDefect(
+        id="pytorch-195394-float16-second",
+        summary="the same crash in double backward, which computes the second gradient of the "
+        "weight by a convolution with stride and dilation exchanged",
+        upstream=_UPSTREAM,
+        affected=build("onednn.float16"),
+        region={
+            "dtype": ("float16",),
+            "derivatives": ("second",),
+            "images": ("some",),
+            "rows_again": ("read the input",),
+            "columns_again": ("read only padding",),
+            "width_vs_stride": ("narrower",),
+            "dilation_w": ("2 or more",),
+            "several_columns_again": ("yes",),
+        },
+        kind="crash",
+        case=call(
+            "float16",
+            ones(5, 2, 1, 1),
+            ones(2, 2, 1, 1),
+            gradients=("input", "weight"),
+            grad_output=ones(5, 2, 1, 1),
+            derivative="second",
+            stride=[4, 3],
+            padding=[1, 1],
+            dilation=[1, 2],
+        ),
+        avoid=Avoidance(min_width=3),
+    ),
+    KnownDefect(
         id="onednn-one-column",
         summary="wrong values and reads of unwritten memory in oneDNN's channels_last float32 "
         "convolution of one channel to one column, where only columns are strided (AVX-512)",
