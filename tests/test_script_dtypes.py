@@ -76,7 +76,7 @@ def test_gradients_are_as_defined(dtype: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", [STOCK, "torch.nn:Conv2d"])
 @pytest.mark.parametrize("derivative", ["forward-mode", "second"])
-@pytest.mark.parametrize("dtype", ["float64"])
+@pytest.mark.parametrize("dtype", FLOATING)
 def test_higher_derivatives_are_as_defined(
     dtype: str, derivative: str, target: str, tmp_path: Path
 ) -> None:
