@@ -151,6 +151,7 @@ FORMATS: tuple[KnownDefect, ...] = (
         affected=build("onednn.enabled"),
         region={**_ODD, "derivatives": ("second",), "grad_output_format": ("channels_last",)},
         kind="value",
+        shows_as=("class",),
         case=call(
             "float32",
             integers(1, 4, 2, 3),
