@@ -34,7 +34,8 @@ class Case:
     grad_output  of the output's shape; present exactly when `gradients` names something
     gradients    a subset of ("input", "weight", "bias"), in this order
     derivative   "first": those gradients; "forward-mode": the derivative along the directions of
-                 all operands; "second": all gradients, and those of sum(direction * gradient);
+                 all operands; "second": all gradients, and those of S, the sum of all
+                 Re sum(conj(direction) * gradient);
                  "per-sample": those of each image by itself, of the weight and the bias
     mode         another way of making the same call; what is owed stays the same
     """
@@ -176,6 +177,16 @@ class Case:
         if mode == "sum-backward" and self.grad_output is not None:
             changes["grad_output"] = Tensor(self.grad_output.shape, Recipe("ones"))
         return self.replace(**changes)
+
+    def along(self, derivative: str) -> Case:
+        """Return the call with a derivative along directions of the operands' own kinds."""
+        directions = {}
+        for name in GRADIENTS:
+            tensor = self.tensors.get(name)
+            if tensor is not None and isinstance(tensor.values, Recipe):
+                values = replace(tensor.values, seed=tensor.values.seed ^ 4096)
+                directions[f"direction_{name}"] = replace(tensor, values=values)
+        return self.replace(derivative=derivative, **directions)
 
     @cached_property
     def key(self) -> str:

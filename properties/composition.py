@@ -17,7 +17,7 @@ from properties.domain import FACTORS, Domain, OutOfDomain
 from properties.drafts import SCALES, Draft, Geometry, Pair
 from properties.dtypes import DTYPES, INTEGER
 from properties.feasibility import COSTLY, left_by_mode
-from properties.known import avoiding
+from properties.known import Avoidance, avoiding
 from properties.layouts import refusal
 
 # Multiply-accumulates that sizes are chosen for. Where a padding mode dictates a larger input
@@ -47,8 +47,12 @@ COMMON = {"contiguous": 14, "channels_last": 8}
 Choose = Callable[[str, tuple[Any, ...]], Any]  # of a choice's name and options, one option
 
 
-def compose(choose: Choose, domain: Domain, values: Sequence[str]) -> Case:
+def compose(
+    choose: Choose, domain: Domain, values: Sequence[str], derivative: str = "first"
+) -> Case:
     """Return a call inside the domain; `choose` takes one of the options of each choice.
+
+    The `derivative` is the first or one along directions, which what is chosen must allow.
 
     The order of the choices matters to shrinking: of two failing calls the one whose earlier
     choices are plainer wins, and one with fewer of them always does.
@@ -95,7 +99,12 @@ def compose(choose: Choose, domain: Domain, values: Sequence[str]) -> Case:
         seed=seed_from(choose),
         scale=scale,
     )
-    return avoiding(lambda avoid: draft.assemble(avoid).in_mode(mode))
+
+    def assemble(avoid: Avoidance) -> Case:
+        case = draft.assemble(avoid).in_mode(mode)
+        return case if derivative == "first" else case.along(derivative)
+
+    return avoiding(assemble)
 
 
 def _mode(choose: Choose, domain: Domain) -> tuple[str, Domain]:

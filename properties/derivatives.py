@@ -35,9 +35,10 @@ def forward_mode(operation: Operation, tensors: Named, build: Callable[[Named], 
 
 
 def second(operation: Operation, tensors: Named) -> Any:
-    """Return the output, its gradients, and the gradients of sum(direction * gradient).
+    """Return the output, its gradients, and the gradients of S, a sum of direction * gradient.
 
-    The latter with respect to input, weight and grad_output; the directions are constants.
+    The latter with respect to input, weight and grad_output; the directions are constants, and
+    those of complex operands conjugated: S = Re sum(conj(direction) * gradient).
     """
     names = _operands(tensors)
     upstream = tensors["grad_output"].requires_grad_()
@@ -47,7 +48,7 @@ def second(operation: Operation, tensors: Named) -> Any:
     leaves = [tensors[name] for name in names]
     gradients = torch.autograd.grad(output, leaves, upstream, create_graph=True)
     terms = zip(names, gradients, strict=True)
-    total = sum((tensors[f"direction_{name}"] * g).sum() for name, g in terms)
+    total = sum((tensors[f"direction_{name}"].conj() * g).sum().real for name, g in terms)
     wanted = [tensors["input"], tensors["weight"], upstream]
     # What an empty batch leaves out of the graph has the gradient zero.
     found = torch.autograd.grad(total, wanted, materialize_grads=True)  # type: ignore[arg-type]

@@ -1,4 +1,18 @@
-"""The enclosures of everything that a case asks for, from the oracle."""
+"""The enclosures of everything that a case asks for, from the oracle.
+
+Second-order gradients are those of S = Re(<dx, Gx> + <dw, Gw> + <db, Gb>), with gradients G,
+directions d and <a, b> = sum(conj(a) * b). Gx is the adjoint of conv2d(., w) applied to g, which
+holds conj(w); Gw that of conv2d(x, .), with conj(x); Gb that of adding a bias. Therefore
+
+    S = Re <conv2d(dx, w) + conv2d(x, dw) + db, g>
+
+Torch's gradient of a real S with respect to z is dS/dRe(z) + i dS/dIm(z). Of Re <f(z), g> with a
+linear f it is the adjoint of f applied to g, and of Re <c, g> with respect to g it is c:
+
+    of x: Gx with dw in place of w, sums of conj(dw) * g
+    of w: Gw with dx in place of x, sums of conj(dx) * g
+    of g: conv2d(dx, w) + conv2d(x, dw) + db, the tangent, without a conjugation
+"""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ def levels(case: Case) -> dict[str, str]:
         **_kernel(case),
         **_stride(case),
         **_padding(case),
+        **_again(case),
         **_sizes(case),
         **memory_levels(case),
         **kernels(case),
@@ -103,25 +104,45 @@ def _padding(case: Case) -> dict[str, str]:
         "padding": form,
         "padding_ends": "uneven" if uneven else "even",
         "padding_mode": p.padding_mode,
-        "rows": _reads(case, 0),
-        "columns": _reads(case, 1),
+        "rows": _reads(case, 0, kernel[0]),
+        "columns": _reads(case, 1, kernel[1]),
         "padding_w": "0" if pads[1] == (0, 0) else "1 or more",
         "width_vs_dilation": "narrower" if case.input.shape[-1] < p.dilation[1] else "wider",
         "width_vs_stride": "narrower" if case.input.shape[-1] < p.stride[1] else "wider",
     }
 
 
-def _reads(case: Case, axis: int) -> str:
-    """Tell whether any tap of any output row (axis 0) or column (axis 1) lies on the input."""
-    kernel, p = case.weight.shape[-2:], case.params
-    start = p.pads(kernel)[axis][0]
+def _reads(case: Case, axis: int, taps: int) -> str:
+    """Tell whether one of so many taps of any output row (axis 0) or column (axis 1) is on it."""
+    p = case.params
+    start = p.pads(case.weight.shape[-2:])[axis][0]
     outputs, size = range(case.output_shape[axis - 2]), case.input.shape[axis - 2]
     hits = any(
         0 <= i * p.stride[axis] + tap * p.dilation[axis] - start < size
         for i in outputs
-        for tap in range(kernel[axis])
+        for tap in range(taps)
     )
     return "read the input" if hits else "read only padding"
+
+
+def _again(case: Case) -> dict[str, str]:
+    """Return levels of the convolution that torch computes the second gradient of the weight by.
+
+    It is one of the direction of the input by grad_output, with stride and dilation exchanged. Its
+    outputs are the taps of the kernel, and those that would fit in what the last stride leaves.
+    """
+    p, pads = case.params, case.params.pads(case.weight.shape[-2:])
+    rows, columns = (
+        (case.input.shape[axis - 2] + sum(pads[axis]) - p.stride[axis] * (outputs - 1) - 1)
+        // p.dilation[axis]
+        + 1
+        for axis, outputs in enumerate(case.output_shape[-2:])
+    )
+    return {
+        "rows_again": _reads(case, 0, rows),
+        "columns_again": _reads(case, 1, columns),
+        "several_columns_again": "yes" if columns > 1 else "no",
+    }
 
 
 def _sizes(case: Case) -> dict[str, str]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from properties.case import Case
+from properties.dtypes import DTYPES
 from properties.tensors import Tensor
 
 CHANNELS_LAST_ORDER = (1, 3, 2, 0)  # axes from the fastest to the slowest
+CONTIGUOUS_ORDER = (3, 2, 1, 0)
+Form = tuple[tuple[int, ...], tuple[int, ...]]  # shape and strides of a batch
 
 
 def memory_levels(case: Case) -> dict[str, str]:
@@ -15,28 +20,51 @@ def memory_levels(case: Case) -> dict[str, str]:
         f"{name}_layout": "none" if tensor is None else tensor.effective_layout
         for name, tensor in operands.items()
     }
-    nhwc = reads_as_channels_last(case.input) or reads_as_channels_last(case.weight)
+    image, weight = _as_batch(case.input), _as_batch(case.weight)
+    upstream = None if case.grad_output is None else _as_batch(case.grad_output)
+    nhwc = reads_as_channels_last(image) or reads_as_channels_last(weight)
+    again = upstream is not None and any(map(reads_as_channels_last, _swapped(image, upstream)))
+    if DTYPES[case.dtype].kind == "complex":
+        image = _copied(image)  # as the gradient of the weight, which conjugates it, does
     return {
         **layouts,
         "reads_as": "channels_last" if nhwc else "contiguous",
-        "input_format": memory_format(case.input),
-        "weight_format": memory_format(case.weight),
+        "reads_as_again": "channels_last" if again else "contiguous",
+        "input_format": memory_format(image),
+        "weight_format": memory_format(weight),
+        "grad_output_format": "none" if upstream is None else memory_format(upstream),
     }
 
 
-def memory_format(tensor: Tensor) -> str:
+def memory_format(form: Form) -> str:
     """Return "channels_last", "contiguous", or "both ways": dense as the one, read as the other.
 
     Whether a tensor is dense in channels_last does not depend on the strides of extents of one
     (`compute_channels_last_contiguous_2d` of c10/core/Contiguity.h); what it is read as does.
     """
-    if reads_as_channels_last(tensor):
+    if reads_as_channels_last(form):
         return "channels_last"
-    dense = _is_dense(tensor, CHANNELS_LAST_ORDER) and not _is_dense(tensor, (3, 2, 1, 0))
+    dense = _is_dense(form, CHANNELS_LAST_ORDER) and not _is_dense(form, CONTIGUOUS_ORDER)
     return "both ways" if dense else "contiguous"
 
 
-def _as_batch(tensor: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def reads_as_channels_last(form: Form) -> bool:
+    """Tell whether torch takes these strides for channels_last.
+
+    The rule is `is_channels_last_strides_2d` of c10/core/MemoryFormat.h: strides that grow in the
+    order C, W, H, N; where extents of 1 leave it open, contiguous wins.
+    """
+    shape, strides = form
+    least = 0
+    for axis in CHANNELS_LAST_ORDER:
+        step, extent = strides[axis], shape[axis]
+        if 0 in (extent, strides[1]) or step < least or (axis == 0 and least == strides[1]):
+            return False
+        least = step * max(extent, 1)
+    return True
+
+
+def _as_batch(tensor: Tensor) -> Form:
     """Return shape and strides, of an image alone those that `unsqueeze` gives its batch."""
     if len(tensor.shape) == 3:
         first = tensor.shape[0] * tensor.strides[0]
@@ -44,29 +72,33 @@ def _as_batch(tensor: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tensor.shape, tensor.strides
 
 
-def _is_dense(tensor: Tensor, order: tuple[int, ...]) -> bool:
-    shape, strides = _as_batch(tensor)
+def _swapped(*forms: Form) -> list[Form]:
+    """Return what `transpose(0, 1)` makes of them, as double backward does."""
+    return [((c, n, *shape), (of_c, of_n, *strides))
+            for (n, c, *shape), (of_n, of_c, *strides) in forms]  # fmt: skip
+
+
+def _copied(form: Form) -> Form:
+    """Return what a copy has: the same strides if dense, else dense ones in the same order.
+
+    The rule is `infer_dense_strides` of ATen/ExpandUtils.cpp.
+    """
+    shape, strides = form
+    order = sorted(CONTIGUOUS_ORDER, key=lambda axis: (strides[axis], shape[axis]))
+    if _is_dense(form, order):
+        return form
+    dense, step = list(strides), 1
+    for axis in order:
+        dense[axis] = step
+        step *= shape[axis]
+    return shape, tuple(dense)
+
+
+def _is_dense(form: Form, order: Sequence[int]) -> bool:
+    shape, strides = form
     step = 1
     for axis in order:
         if shape[axis] != 1 and strides[axis] != step:
             return False
         step *= shape[axis]
-    return True
-
-
-def reads_as_channels_last(tensor: Tensor) -> bool:
-    """Tell whether torch takes these strides for channels_last.
-
-    The rule is `is_channels_last_strides_2d` of c10/core/MemoryFormat.h: strides that grow in the
-    order C, W, H, N; where extents of 1 leave it open, contiguous wins.
-    """
-    if len(tensor.shape) < 3:
-        return False
-    shape, strides = _as_batch(tensor)
-    least = 0
-    for axis in CHANNELS_LAST_ORDER:
-        step, extent = strides[axis], shape[axis]
-        if 0 in (extent, strides[1]) or step < least or (axis == 0 and least == strides[1]):
-            return False
-        least = step * max(extent, 1)
     return True

@@ -30,15 +30,21 @@ def infection(dot: Dot) -> str:
 
     "tile HxW" is the least distance of the boundaries of what NaNs at consecutive pixels reach, and
     "plane" a tile of the whole extent; "beside" if the boundaries move with the NaN, "batch" if
-    another image is reached, "spread" if another element of the gradient of weight or bias is,
-    "lost" if the NaN does not reach all that it should.
+    another image is reached, "spread" if another channel of the gradient of weight or bias is,
+    "lost" if the NaN does not reach all that it should. For the gradient of weight it is the taps
+    that a NaN in a corner reaches, which one tap sees; of a 1x1 kernel there are no others.
     """
+    return _taps(dot) if dot.result == "weight" else _positions(dot)
+
+
+def _positions(dot: Dot) -> str:
+    """Return how far NaNs reach in rows and columns, and in images."""
     found = [_reach(dot, images) for images in _pixels(dot.setting)]
     if all(np.array_equal(reached, seen) for reached, seen in found):
         return "direct"
     if any((seen & ~reached).any() for reached, seen in found):
         return "lost"
-    if dot.result in ("weight", "bias"):
+    if dot.result == "bias":
         return "spread"
     if any((reached & ~seen.any(axis=(1, 2, 3), keepdims=True)).any() for reached, seen in found):
         return "batch"
@@ -47,6 +53,26 @@ def infection(dot: Dot) -> str:
     if tile == (1, 1):
         return "beside"
     return "plane" if tile == planes.shape[1:] else "tile {}x{}".format(*tile)
+
+
+def _taps(dot: Dot) -> str:
+    """Return how far a NaN in a corner of the input reaches in the gradient of weight.
+
+    The call has the form of a `Dot`'s, so what is found holds for the sums that a `Dot` asks for.
+    """
+    operands: dict[str, Exact] = {
+        k: np.ones(v.shape) for k, v in _random(dot.setting, "float32").items()
+    }
+    operands["input"][0, 0, 0, 0] = np.nan
+    reached: Mask = np.isnan(_array(dot, operands))
+    if not reached[:, 0, 0, 0].all():
+        return "lost"
+    if reached[:, 1:].any():
+        return "spread"
+    rows, columns = (
+        int(np.flatnonzero(reached[:, 0].any(axis)).max()) + 1 for axis in ((0, 2), (0, 1))
+    )
+    return "direct" if (rows, columns) == (1, 1) else f"tile {rows}x{columns}"
 
 
 def _pixels(setting: Setting) -> list[tuple[tuple[int, int], ...]]:
@@ -73,15 +99,13 @@ def _reach(dot: Dot, images: tuple[tuple[int, int], ...]) -> tuple[Mask, Mask]:
         "grad_output": np.ones((s.batch, FILTERS, side, side)),
     }
     for image, row in images:
-        carrier = "input" if dot.result in ("output", "weight") else "grad_output"
+        carrier = "input" if dot.result == "output" else "grad_output"
         operands[carrier][image, 0, row, row] = np.nan
     reached: Mask = np.isnan(_array(dot, operands))
     seen = np.zeros_like(reached)
     for image, row in images:
         if dot.result == "bias":
             seen[0] = True
-        elif dot.result == "weight":
-            seen[:, 0] = True
         else:
             first = row - s.kernel + 1 if dot.result == "output" else row
             square = slice(first, first + s.kernel)

@@ -49,12 +49,13 @@ def call(
     derivative: str = "first",
     **params: Any,
 ) -> dict[str, Any]:
-    """Return a call as a case.json has it."""
+    """Return a call as a case.json has it; its directions are the operands again."""
     plain = {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1]}
+    operands = {"input": image, "weight": weight, "bias": bias}
+    along = operands if derivative in ("forward-mode", "second") else {}
     return {
-        "input": image,
-        "weight": weight,
-        "bias": bias,
+        **operands,
+        **{f"direction_{name}": tensor for name, tensor in along.items()},
         "grad_output": grad_output,
         "params": {**plain, "groups": 1, "padding_mode": "zeros", **params},
         "dtype": dtype,

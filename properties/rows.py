@@ -82,6 +82,8 @@ class Rows:
         """Return the row of one result; other derivatives have the rows of their kin."""
         if mode in self.modes:
             return self.modes[mode].of(dtype, result)
+        if (dtype, result) in self.declared:
+            return self.declared[dtype, result]
         kin = {"tangent": "output", "grad_output": "output"}
         result = result.removeprefix("second_").removeprefix("sample_")
         return self.declared.get((dtype, kin.get(result, result)), STRICT[dtype])
@@ -129,6 +131,9 @@ def builtin(device: str, facts: Mapping[str, Any]) -> Rows:
         # the gradient of a grouped weight over two images is one unit off, as if each were stored.
         rows["float16", "input"] = {"truncates": True, "stores": "taps"}
         rows["float16", "weight"] = {"truncates": True, "stores": "images"}
+    # Double backward computes this one by a forward convolution, the others by that of their kin.
+    floating = [dtype for dtype, row in STRICT.items() if isinstance(row, Arithmetic)]
+    rows |= {(dtype, "second_weight"): rows.get((dtype, "output"), {}) for dtype in floating}
     declared = {key: _changed(STRICT[key[0]], fields) for key, fields in rows.items()}
     on = {name: False for name, value in facts.items() if name.startswith("onednn.") and value}
     modes = {"onednn-off": builtin(device, {**facts, **on})} if on else {}

@@ -28,6 +28,23 @@ _EMPTY_ROWS: dict[str, tuple[str, ...]] = {
     "several_columns": ("yes",),
     "mode": _ONEDNN,
 }
+# The same of the convolution that double backward makes.
+_EMPTY_ROWS_AGAIN: dict[str, tuple[str, ...]] = {
+    "derivatives": ("second",),
+    "images": ("some",),
+    "rows_again": ("read the input",),
+    "columns_again": ("read only padding",),
+    "width_vs_stride": ("narrower",),
+    "dilation_w": ("2 or more",),
+    "several_columns_again": ("yes",),
+}
+_AGAIN: dict[str, Any] = {
+    "gradients": ("input", "weight"),
+    "derivative": "second",
+    "stride": [4, 3],
+    "padding": [1, 1],
+    "dilation": [1, 2],
+}
 _UPSTREAM = "https://github.com/pytorch/pytorch/issues/195394"
 _LARGE_IMAGE = constant(8, 1, 8, 5, 5, layout="channels_last")
 _LARGE = ("several images or groups, or large",)
@@ -113,6 +130,44 @@ STOCK: tuple[KnownDefect, ...] = (
             padding=[0, 1],
             dilation=[3, 3],
             groups=4,
+        ),
+        avoid=Avoidance(min_width=3),
+    ),
+    KnownDefect(
+        id="pytorch-195394-float16-second",
+        summary="the same crash in double backward, which computes the second gradient of the "
+        "weight by a convolution with stride and dilation exchanged",
+        upstream=_UPSTREAM,
+        affected=build("onednn.float16"),
+        region={"dtype": ("float16",), **_EMPTY_ROWS_AGAIN},
+        kind="crash",
+        case=call(
+            "float16",
+            ones(5, 2, 1, 1),
+            ones(2, 2, 1, 1),
+            grad_output=ones(5, 2, 1, 1),
+            **_AGAIN,
+        ),
+        avoid=Avoidance(min_width=3),
+    ),
+    KnownDefect(
+        id="pytorch-195394-bfloat16-second",
+        summary="the same in bfloat16, if that convolution's input, whose channels are the images, "
+        "or its weight, which is grad_output, is channels_last",
+        upstream=_UPSTREAM,
+        affected=build("onednn.bfloat16"),
+        region={
+            "dtype": ("bfloat16",),
+            "reads_as_again": ("channels_last",),
+            **_EMPTY_ROWS_AGAIN,
+        },
+        kind="crash",
+        case=call(
+            "bfloat16",
+            ones(5, 1, 1, 1, layout="odd-strides"),
+            ones(2, 1, 1, 1),
+            grad_output=ones(5, 2, 1, 1),
+            **_AGAIN,
         ),
         avoid=Avoidance(min_width=3),
     ),

@@ -111,6 +111,14 @@ _REFUSED = KnownDefect(
     ),
 )
 _SINGLE, _OFF = {"dtype": "float32"}, {"dtype": "float32", "mode": "onednn-off"}
+_ODD: Levels = {
+    "dtype": ("float32", "float16", "bfloat16", "complex64"),
+    "mode": _BUT_OFF,
+    "images": ("some",),
+    "weight_format": ("both ways",),
+    "kernel": ("1xK", "Kx1"),
+    **_GROUPED,
+}
 
 FORMATS: tuple[KnownDefect, ...] = (
     *_native(
@@ -125,21 +133,32 @@ FORMATS: tuple[KnownDefect, ...] = (
         "one, as `unsqueeze` makes it: it is read as if contiguous",
         upstream="",
         affected=build("onednn.enabled"),
-        region={
-            "dtype": ("float32", "float16", "bfloat16", "complex64"),
-            "mode": _BUT_OFF,
-            "images": ("some",),
-            "input_format": ("channels_last",),
-            "weight_format": ("both ways",),
-            "kernel": ("1xK", "Kx1"),
-            **_GROUPED,
-        },
+        region={**_ODD, "input_format": ("channels_last",)},
         kind="value",
         shows_as=("relation", "training", "poison", "class"),
         case=call(
             "float32",
             integers(1, 4, 2, 3, layout="channels_last"),
             integers(2, 2, 1, 2, layout="channels_last-odd-strides"),
+            groups=2,
+        ),
+    ),
+    KnownDefect(
+        id="onednn-odd-weight-second",
+        summary="the same in double backward, where grad_output is channels_last: the second "
+        "gradient of the input is a transposed convolution of it by the direction of the weight",
+        upstream="",
+        affected=build("onednn.enabled"),
+        region={**_ODD, "derivatives": ("second",), "grad_output_format": ("channels_last",)},
+        kind="value",
+        shows_as=("class",),
+        case=call(
+            "float32",
+            integers(1, 4, 2, 3),
+            integers(2, 2, 1, 2, layout="channels_last-odd-strides"),
+            gradients=("input", "weight"),
+            grad_output=integers(1, 2, 2, 2, layout="channels_last"),
+            derivative="second",
             groups=2,
         ),
     ),

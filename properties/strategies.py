@@ -43,19 +43,20 @@ def cases(
     /,
     values: Sequence[str] = tuple(VALUES),
     derived: Mapping[str, str] = MappingProxyType({}),
+    derivative: str = "first",
     **only: Sequence[str],
 ) -> Case:
     """Return a strategy for calls inside the active domain.
 
     `only` narrows factors of `properties.domain.FACTORS` to some of their levels, `values` the
-    kinds of data; `derived` names levels that the property's further calls need. Raises
-    `OutOfDomain` where the domain lacks them. Shrinks towards a 1x1 kernel on one pixel with
-    small integers.
+    kinds of data; `derived` names levels that the property's further calls need, `derivative` the
+    derivative along directions that is asked for. Raises `OutOfDomain` where the domain lacks them.
+    Shrinks towards a 1x1 kernel on one pixel with small integers.
     """
-    for factor, needed in derived.items():
+    for factor, needed in {"derivatives": derivative, **derived}.items():
         active().within(**{factor: (needed,)})
     domain = active().within(**{"mode": ("eager",), **only})
-    return compose(lambda choice, options: draw(_among(options)), domain, tuple(values))
+    return compose(lambda choice, options: draw(_among(options)), domain, tuple(values), derivative)
 
 
 @st.composite

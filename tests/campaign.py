@@ -1,7 +1,7 @@
 """`python -m tests.campaign CASES [TARGET ...]`: many random cases, each judged on all it returns.
 
 A third of the cases asks for outputs alone, a third for gradients, a third in any mode; with
-`--gradients` all of them ask for every gradient there is;
+`--gradients` all of them ask for every gradient there is, with `--derivative` for the other one;
 `--only dtype=float16` narrows the domain, `--device cuda` goes elsewhere. Outside of the known
 defects a violation is a false alarm or a find. Prints cases, rate, every violation, and the largest
 share of the bound used per dtype and result. `tests.native:conv2d` is torch with oneDNN off.
@@ -22,6 +22,7 @@ from properties import known
 from properties.case import Case
 from properties.child import Spares
 from properties.domain import FACTORS, Domain, activated
+from properties.dtypes import FLOATING
 from properties.feasibility import COSTLY
 from properties.search import Search
 from properties.strategies import cases
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", action="append", default=[], metavar="FACTOR=LEVEL")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--gradients", action="store_true", help="ask for all of them, always")
+    parser.add_argument("--derivative", choices=("forward-mode", "second"), help="this one, always")
     parser.add_argument("--seed", type=int, default=0, help="other cases for every other seed")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="end after so many")
     options = parser.parse_args(arguments)
@@ -56,6 +58,7 @@ class Campaign:
 
     def __init__(self, target: str, options: argparse.Namespace, spares: Spares) -> None:
         self.target, self.total, self.gradients = target, options.cases, options.gradients
+        self.derivative = options.derivative
         self.seed, self.seconds = options.seed, options.seconds
         self.subject = subject_of(target, spares, Domain.parse(options.only), options.device)
         self.used: dict[str, float] = {}
@@ -84,6 +87,10 @@ class Campaign:
 
     def strategies(self) -> list[SearchStrategy[Case]]:
         """Return what is drawn from, in turn."""
+        if self.derivative == "forward-mode":
+            return [cases(passes=("forward",), derivative=self.derivative, dtype=FLOATING)]
+        if self.derivative == "second":
+            return [cases(passes=("input+weight",), bias=("no",), derivative=self.derivative)]
         if self.gradients:
             return [cases(passes=("input+weight", "input+weight+bias"))]
         return [cases(passes=("forward",)), cases(), cases(mode=MODES)]

@@ -66,6 +66,9 @@ def inside(defect: KnownDefect, wanted: int) -> list[Case]:
     """Return up to `wanted` different calls that the defect covers."""
     only: dict[str, Any] = {"passes": ("forward",)}
     only |= {factor: allowed for factor, allowed in defect.region.items() if factor in FACTORS}
+    if only.pop("derivatives", ()) == ("second",):
+        only |= {"derivative": "second", "passes": ("input+weight",), "mode": ("eager",)}
+        only["bias"] = ("no",)
     found: dict[str, Case] = {}
 
     def keep(case: Case) -> None:

@@ -141,6 +141,19 @@ def test_a_transform_is_told_by_its_extent(spares: Spares, name: str, expected: 
     assert found.looser == [("float32", "output", "algorithm")]
 
 
+@pytest.mark.parametrize("name", ["winograd", "whole_plane"])
+def test_a_transformed_gradient_of_the_weight_is_told_by_its_taps(
+    spares: Spares, name: str
+) -> None:
+    """A NaN that one tap sees reaches all taps of a transformed gradient; sums are not asked."""
+    traits, settings = ("algorithm", "operand bits", "integers"), (Setting(3, 1, 2),)
+    found = measure(spares, f"tests.lowered:{name}", ["float32"], traits, settings, ["weight"])
+    assert loosest(found, "float32", "weight")["algorithm"] == "tile 3x3"
+    assert set(cells(found, "float32", "weight")) == {"algorithm", "integers"}
+    direct = measure(spares, "F.conv2d", ["float32"], ["algorithm"], settings, ["weight"])
+    assert loosest(direct, "float32", "weight")["algorithm"] == "direct"
+
+
 def test_nondeterminism_is_looser_than_declared(spares: Spares) -> None:
     """A call that gives other bits when repeated is marked."""
     found = measure(spares, "tests.lowered:never_the_same", ["float32"], ["same call"])

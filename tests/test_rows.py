@@ -33,6 +33,15 @@ def test_native_half_gradients_round_more_often() -> None:
     assert rows.of("float32", "input") == reference.FLOAT32
 
 
+def test_a_second_gradient_of_the_weight_is_a_forward_convolution() -> None:
+    """It has the output's row of torch's own, that of the input has the first gradient's row."""
+    rows = builtin("cpu", {"onednn.enabled": False})
+    for dtype in ("float32", "complex64", "float16", "bfloat16"):
+        assert rows.of(dtype, "second_weight") == rows.of(dtype, "output")
+        assert rows.of(dtype, "second_input") == rows.of(dtype, "input")
+    assert getattr(rows.of("float32", "second_weight"), "algorithm", "") == "fast-plane"
+
+
 def test_onednn_rounds_half_once_and_flushes_bfloat16() -> None:
     """With oneDNN every half result is rounded once; bfloat16 takes subnormals for zeros."""
     rows = builtin("cpu", {"onednn.bfloat16": True, "onednn.float16": True})

@@ -14,7 +14,6 @@ from properties.dtypes import DTYPES, FLOATING
 from properties.implementation import Implementation
 from properties.repro import WRITTEN_OUT, script
 from properties.rows import STRICT, Rows
-from properties.test_gradients import along
 from properties.values import Recipe
 from reference import Arithmetic, Conv2dParams
 
@@ -77,10 +76,13 @@ def test_gradients_are_as_defined(dtype: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", [STOCK, "torch.nn:Conv2d"])
 @pytest.mark.parametrize("derivative", ["forward-mode", "second"])
-def test_higher_derivatives_are_as_defined(derivative: str, target: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dtype", FLOATING)
+def test_higher_derivatives_are_as_defined(
+    dtype: str, derivative: str, target: str, tmp_path: Path
+) -> None:
     """So are the tangent and the second-order gradients, of a function and of a layer."""
-    case = call("float64")
-    asked = along(backward(case) if derivative == "second" else case, derivative)
+    case = call(dtype)
+    asked = (backward(case) if derivative == "second" else case).along(derivative)
     assert problems(asked, target, tmp_path) == []
 
 
@@ -91,7 +93,7 @@ def test_higher_derivatives_are_as_defined(derivative: str, target: str, tmp_pat
 def test_wrong_higher_derivatives_are_found(derivative: str, mutant: str, tmp_path: Path) -> None:
     """A wrong tangent and a wrong second-order gradient are told, by name."""
     case = call("float64")
-    asked = along(backward(case) if derivative == "second" else case, derivative)
+    asked = (backward(case) if derivative == "second" else case).along(derivative)
     told = problems(asked, f"tests.mutants.gradients:{mutant}", tmp_path)
     assert any(
         {"forward-mode": "tangent", "second": "second_"}[derivative] in line for line in told

@@ -132,3 +132,17 @@ def tangent_without_weight(a: Args) -> Tensor:
 def grad_input_without_graph(a: Args) -> Tensor:
     """Return the input's gradient as a constant: right, but its own gradients are lost."""
     return a.conv(input=edited(a.input, torch.Tensor.detach))
+
+
+@conv2d_like
+def half_tangent_without_weight(a: Args) -> Tensor:
+    """Leave the weight's direction out of the derivative in forward mode, in 16 bits alone."""
+    weight = forward_ad.unpack_dual(a.weight)  # type: ignore[no-untyped-call]
+    forgets = a.weight.itemsize == 2 and weight.tangent is not None
+    return a.conv(weight=weight.primal) if forgets else a.conv()
+
+
+@conv2d_like
+def half_grad_input_without_graph(a: Args) -> Tensor:
+    """Return the input's gradient as a constant in 16 bits alone."""
+    return a.conv(input=edited(a.input, lambda g: g.detach() if g.itemsize == 2 else g))

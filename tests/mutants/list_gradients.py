@@ -151,4 +151,22 @@ GRADIENT = (
         klass="gradient",
         region={"derivatives": "second"},
     ),
+    Mutant(
+        "gradients:half_tangent_without_weight",
+        "forward mode forgets the direction of a weight of 16 bits",
+        (TANGENT,),
+        Call(derivative="forward-mode", dtype="float16"),
+        Call(derivative="forward-mode"),
+        klass="gradient",
+        region={"derivatives": "forward-mode", "dtype": "float16 or bfloat16"},
+    ),
+    Mutant(
+        "gradients:half_grad_input_without_graph",
+        "the input's gradient has no gradients of its own in 16 bits",
+        (SECOND,),
+        Call(gradients=ALL[:2], derivative="second", dtype="bfloat16"),
+        Call(gradients=ALL[:2], derivative="second"),
+        klass="gradient",
+        region={"derivatives": "second", "dtype": "float16 or bfloat16"},
+    ),
 )
