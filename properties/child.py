@@ -30,8 +30,12 @@ BOOTSTRAP = (
     "import sys, json; a = sys.argv[1]; sys.path[:] = json.loads(a)['path'];"
     "from properties.worker import main; main(a)"
 )
+# Of BOOTSTRAP: the last frame of the main thread, which is dumped last.
+OUTERMOST = b'File "<string>", line 1 in <module>'
 START_LIMIT = 180.0  # seconds for importing torch and opening a device, on a busy machine
 TAIL = 2000
+STACKS = 1 << 15  # bytes of a dump that are read
+PATIENCE = 1.0  # seconds for it: whoever can answer does so within milliseconds
 
 
 class MemoryExceeded(Exception):
@@ -136,6 +140,21 @@ class Child:
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - TAIL))
         return self._log.read().decode(errors="replace").strip()
+
+    def stacks(self) -> str:
+        """Ask the child where its threads are, and return what it writes; "" if it cannot answer.
+
+        The process may be stopped, deaf, or write what it likes: this is only ever shown.
+        """
+        begin = os.fstat(self._log.fileno()).st_size
+        with contextlib.suppress(PermissionError):
+            self.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + PATIENCE
+        written = b""
+        while OUTERMOST not in written and time.monotonic() < deadline:
+            time.sleep(0.01)
+            written = os.pread(self._log.fileno(), STACKS, begin)
+        return written.decode(errors="replace")
 
     def _watch(self) -> None:
         if self.process.poll() is not None:

@@ -177,10 +177,10 @@ class Runner:
         try:
             reply = child.ask(request, buffers, max_payload, limit)
         except ChannelTimeout:
-            held = {"memory": f"{child.resident() >> 20} MiB in use when the time was up"}
+            held = f"{child.resident() >> 20} MiB in use when the time was up"
+            stacks = child.stacks()
             self.stop()
-            title = f"the call did not return within {limit:.3g} s"
-            raise v.HangViolation(title, case, held) from None
+            raise v.hung(case, limit, held, stacks) from None
         except MemoryExceeded:
             self.stop()
             title = f"the worker passed its limit of {self.memory >> 20} MiB"
