@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 from properties.case import Case
-from properties.infeasible import infeasible
+from properties.feasibility import infeasible
 from properties.levels import levels
 from properties.planned import PLANNED, SIZES, Level, Levels
 

@@ -15,7 +15,7 @@ from properties import violations as v
 from properties.case import Case, Tensor
 from properties.domain import FACTORS, Domain, OutOfDomain, activated
 from properties.execution import Executor
-from properties.feasibility import FIXED, OF_LAYERS, RULES, Rule, feasible, left_by_mode
+from properties.feasibility import feasible, left_by_mode
 from properties.implementation import Implementation, inherent
 from properties.operands import Place
 from properties.replay import FAILED, recheck, replay
@@ -23,6 +23,7 @@ from properties.replay import FIXED as GONE
 from properties.repro import script
 from properties.requests import encode
 from properties.rows import builtin
+from properties.rules import OF_LAYERS
 from properties.script_modes import SNIPPETS
 from properties.strategies import cases
 from properties.values import Recipe
@@ -229,20 +230,6 @@ def test_a_case_refuses_what_no_call_can_be(case: Case, changes: dict[str, Any],
     """A mode that is none, or that breaks a rule: ValueError with the rule's name."""
     with pytest.raises(ValueError, match=why):
         case.replace(**changes)
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_each_rule_is_about_levels_that_exist(rule: Rule) -> None:
-    """It forbids some pair of known levels, allows another, and `feasible` calls it by name."""
-    known = {**FACTORS, **FIXED}
-    assert set(rule.levels) <= set(known[rule.factor])
-    assert set(rule.only) < set(known[rule.other])
-    out = next(level for level in known[rule.other] if level not in rule.only)
-    chosen = {rule.factor: rule.levels[0], rule.other: out}
-    assert rule.forbids(chosen)
-    assert feasible(chosen) is not None
-    assert not rule.forbids({**chosen, rule.other: rule.only[0]})
-    assert feasible({rule.factor: rule.levels[0]}) is None
 
 
 def test_every_mode_is_drawn_where_it_is_asked_for() -> None:
