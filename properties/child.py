@@ -111,9 +111,14 @@ class Child:
         poll.register(self._read, select.POLLIN)
         return any(event & select.POLLIN for _, event in poll.poll(0))
 
+    @property
+    def ended(self) -> bool:
+        """Whether `end` was called."""
+        return self._log.closed
+
     def end(self) -> int:
         """Kill the whole process group, reap the child, return its exit status."""
-        if self._log.closed:
+        if self.ended:
             return self.process.returncode
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -135,7 +140,7 @@ class Child:
 
     def log_tail(self) -> str:
         """Return the last lines that the child wrote to stdout and stderr."""
-        if self._log.closed:
+        if self.ended:
             return self._tail
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - TAIL))
@@ -202,26 +207,28 @@ def _inside(device: str) -> tuple[str, dict[str, str]]:
 
 
 class Spares:
-    """Keeps one child per device starting up, so that a replacement costs little.
+    """Once a child is lost keeps one per device starting up, for the next loss to cost little."""
 
-    With `ahead` False none is started before it is asked for.
-    """
-
-    def __init__(self, ahead: bool = True) -> None:
-        self._ahead = ahead
+    def __init__(self) -> None:
+        self._taken: list[Child] = []
         self._waiting: dict[tuple[str, int], Child] = {}
 
     def take(self, device: str, memory: int) -> Child:
-        """Return a child that has said hello, and start the next one."""
+        """Return a child that has said hello; start the next one if others have ended."""
         child = self._waiting.pop((device, memory), None) or Child(device, memory)
         try:
             child.greet()
         except (ChannelClosed, ChannelTimeout, WireError) as error:
             child.end()
             raise CannotStart(device, child.log_tail()) from error
-        if self._ahead:
+        if any(taken.ended for taken in self._taken):
             self._waiting[device, memory] = Child(device, memory)
+        self._taken.append(child)
         return child
+
+    def leave(self, child: Child) -> None:
+        """End a child that has done its work."""
+        child.end()
 
     def keep(self, child: Child) -> None:
         """Have a child that is already there be the next one to be taken."""

@@ -82,8 +82,11 @@ def _recheck_scaling(subject: Subject, case: Case, power: int) -> None:
     subject.require_equal(case, relation, exactly(large), exactly(plain * 2.0**power), check)
 
 
-def replay(path: Path) -> tuple[int, str]:
-    """Run a `case.json` in a fresh process; return FIXED, FAILED or CANNOT_RUN, and its text."""
+def replay(path: Path, spares: Spares | None = None) -> tuple[int, str]:
+    """Run a `case.json` in a fresh process; return FIXED, FAILED or CANNOT_RUN, and its text.
+
+    Or in one of the processes given.
+    """
     try:
         data = json.loads(path.read_text())
         case, check = Case.from_json(data["case"]), dict(data["check"])
@@ -92,7 +95,7 @@ def replay(path: Path) -> tuple[int, str]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return CANNOT_RUN, f"CANNOT RUN HERE {path}: {type(error).__name__}: {error}"
     try:
-        with Runner(target, Spares(ahead=False)) as runner:
+        with Runner(target, spares) as runner:
             own = target.on(runner.start()) if rows is None else replace(target, rows=rows)
             recheck(Subject(own, runner, Domain()), case, check)
     except (CannotStart, NotLoadable, ValueError, KeyError, TypeError) as error:

@@ -214,15 +214,12 @@ class Runner:
         if child is not None:
             child.end()
 
-    def release(self) -> Child | None:
-        """Give the worker up without ending it; the caller answers for it from now on."""
+    def close(self) -> None:
+        """Leave the worker to the spare ones; end them if they are this runner's own."""
         child, self._child = self._child, None
         self._sent, self._prepared = {}, []
-        return child
-
-    def close(self) -> None:
-        """End the worker and, if they are this runner's own, the spare ones."""
-        self.stop()
+        if child is not None:
+            self.spares.leave(child)
         if self._owns_spares:
             self.spares.close()
 

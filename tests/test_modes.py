@@ -31,7 +31,7 @@ from reference import Arithmetic
 from tests import mode_targets
 from tests.killing import Recycling, subject_of
 from tests.mutants import MUTANTS
-from tests.test_replay_and_script import _case_json, run
+from tests.test_replay_and_script import _case_json
 from tests.test_strategies import sample
 
 MODES = FACTORS["mode"]
@@ -83,14 +83,6 @@ def _as_in_a_worker() -> Iterator[None]:
     mode_targets.forget()
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def spares() -> Iterator[Recycling]:
-    """Return the workers that the tests of this module share."""
-    workers = Recycling()
-    yield workers
-    workers.close()
 
 
 def case_of(mode: str) -> Case:
@@ -193,14 +185,16 @@ def test_replay_and_script_tell_failed_and_fixed(
     subject = subject_of(target, spares)
     with pytest.raises(v.ValueViolation) as caught:
         recheck(subject, case, {"kind": "call"})
-    spares.give(subject.runner)
+    subject.runner.close()
     stock = "torch.nn:Conv2d" if name[0].isupper() else "torch.nn.functional:conv2d"
     text = script(caught.value, Implementation(target))
-    assert run(text, tmp_path)[0] == 1
-    assert run(text, tmp_path, target=stock) == (0, "as defined\n")
+    listed = problems(text, tmp_path)
+    assert list(listed(torch)) != []
+    listed.__globals__["TARGET"] = stock
+    assert list(listed(torch)) == []
     path = tmp_path / "case.json"
     for who, status in ((target, FAILED), (stock, GONE)):
-        assert replay(_case_json(path, who, case=case.to_json()))[0] == status
+        assert replay(_case_json(path, who, case=case.to_json()), spares)[0] == status
 
 
 def test_a_case_keeps_its_mode() -> None:
@@ -268,7 +262,7 @@ def test_who_does_not_support_a_mode_is_told_how_to_say_so(spares: Recycling) ->
     with pytest.raises(v.ErrorViolation) as caught:
         subject.check(FORWARD.in_mode("vmap-input"))
     assert caught.value.facts["not claimed?"] == "--conv2d-only mode!=vmap-input"
-    spares.give(subject.runner)
+    subject.runner.close()
 
 
 def test_without_onednn_its_rows_are_judged_by() -> None:

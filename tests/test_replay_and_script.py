@@ -7,7 +7,6 @@ import json
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +53,12 @@ def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "CONFIRM_FACTOR", 1.0)
 
 
-@pytest.fixture(scope="module")
-def spares() -> Iterator[Recycling]:
-    """Return the workers that the tests of this module share."""
-    workers = Recycling()
-    yield workers
-    workers.close()
-
-
 def found(defect: Defect, spares: Recycling) -> v.Violation:
     """Return the violation that the judge finds in a defect's own call."""
     own = Runner(defect.target, spares)
     with pytest.raises(v.Violation) as caught:
         recheck(Subject(defect.target, own, Domain()), defect.case, defect.check)
-    spares.give(own)
+    own.close()
     assert caught.value.kind == defect.kind
     return caught.value
 

@@ -161,7 +161,7 @@ def test_a_hang_that_is_not_confirmed_is_none(second: str, monkeypatch: pytest.M
             raise KINDS[kind](kind, call(2, 0))
         return {"error": "not a hang"}, []
 
-    runner = Runner(Implementation("tests.hostile.parts:honest"), Spares(ahead=False))
+    runner = Runner(Implementation("tests.hostile.parts:honest"), Spares())
     monkeypatch.setattr(runner, "start", dict)
     monkeypatch.setattr(runner, "_ask", answer)
     assert verdict(runner, call(2, 0)) == (second or "error")

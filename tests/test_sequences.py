@@ -158,7 +158,7 @@ def test_chance_is_flaky(spares: Spares, tmp_path: Path, monkeypatch: pytest.Mon
     counter = tmp_path / "counter"
     counter.write_text("")
     monkeypatch.setenv("TURNS", str(counter))
-    own = Spares(ahead=False)  # whose processes have that variable
+    own = Spares()  # whose processes have that variable
     subject = subject_of("tests.sequence_targets:wrong_in_every_second_process", own)
     subject.search = Search()
     subject.runner.start()
