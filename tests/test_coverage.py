@@ -8,7 +8,7 @@ import pytest
 
 from properties.case import Case
 from properties.coverage import cells, factors, pairs
-from properties.covering import covering
+from properties.covering import Covering, covering
 from properties.domain import FACTORS, Domain
 from properties.feasibility import feasible, infeasible
 from properties.planned import COSTLY, Levels, planned
@@ -55,14 +55,18 @@ def test_a_cell_is_a_pair_of_levels_of_two_factors() -> None:
     assert all(len({factor for factor, _ in cell}) == 2 for cell in found)
 
 
-def test_a_narrow_domain_has_an_array_of_its_own() -> None:
+@pytest.fixture(scope="module")
+def array() -> Covering:
+    """Return the array of a narrow domain."""
+    return covering(Domain.parse([NARROW]), whole=False)
+
+
+def test_a_narrow_domain_has_an_array_of_its_own(array: Covering) -> None:
     """All rows lie in the domain, and every cell that is planned is hit."""
-    domain = Domain.parse([NARROW])
-    array = covering(domain, whole=False)
     calls = [row.case for row in array.rows]
     assert array.hit(calls) == len(array.planned) > 300
     assert not array.missing
-    names = planned(domain)
+    names = planned(Domain.parse([NARROW]))
     for call in calls:
         assert call.dtype in ("float32", "int8")
         assert call.mode in ("eager", "no_grad")
@@ -70,8 +74,7 @@ def test_a_narrow_domain_has_an_array_of_its_own() -> None:
         assert factors(call)["kernel"] in names["kernel"]
 
 
-def test_an_array_depends_on_the_domain_alone() -> None:
+def test_an_array_depends_on_the_domain_alone(array: Covering) -> None:
     """Built twice, it has the same rows in the same order."""
-    domain = Domain.parse([NARROW])
-    first, second = (covering(domain, whole=False) for _ in range(2))
-    assert [row.case.key for row in first.rows] == [row.case.key for row in second.rows]
+    again = covering(Domain.parse([NARROW]), whole=False)
+    assert [row.case.key for row in array.rows] == [row.case.key for row in again.rows]
