@@ -46,7 +46,9 @@ def _left_by_mode(levels: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[st
     for mode in domain.options("mode"):
         left = {**domain.levels, "mode": (mode,)}
         for _, modes, others in RULES:
-            for factor in others.keys() & FACTORS.keys() if mode in modes.get("mode", ()) else ():
+            if mode not in modes.get("mode", ()):
+                continue
+            for factor in filter(FACTORS.__contains__, others):
                 options = left.get(factor, FACTORS[factor])
                 left[factor] = tuple(o for o in options if o not in others[factor])
         if all(left.values()):
