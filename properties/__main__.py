@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from properties import report_commands
-from properties.child import CannotStart, Spares, interrupted_by_sigterm
+from properties.child import CannotStart, interrupted_by_sigterm
 from properties.fingerprint import fingerprint
 from properties.implementation import Implementation
 from properties.replay import CANNOT_RUN, FAILED, FIXED, Outcome, replay_all
@@ -123,7 +123,7 @@ def _fingerprint(options: argparse.Namespace) -> int:
         rows = load(options.arithmetic) if options.arithmetic else Rows()
         for target in options.implementation:
             implementation = Implementation(target, options.device, rows)
-            with Runner(implementation, Spares(ahead=False)) as runner:
+            with Runner(implementation) as runner:
                 found.append(fingerprint(implementation, runner))
             print(found[-1])
     except (ValueError, NotLoadable, CannotStart) as error:

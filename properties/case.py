@@ -94,7 +94,7 @@ class Case:
         chosen = {"mode": self.mode, "derivatives": self.derivative, "dtype": self.dtype}
         chosen["passes"] = "+".join(self.gradients) or "forward"
         chosen["batch"] = "1" if len(self.input.shape) == 4 else "unbatched"
-        chosen["groups"] = "1" if self.params.groups == 1 else "several"
+        chosen["groups"] = "1" if self.params.groups == 1 else "2"
         chosen["padding_mode"] = self.params.padding_mode
         if why := feasible(chosen):
             raise ValueError(f"`mode`={self.mode!r}, `derivative`={self.derivative!r}: {why}")

@@ -30,8 +30,12 @@ BOOTSTRAP = (
     "import sys, json; a = sys.argv[1]; sys.path[:] = json.loads(a)['path'];"
     "from properties.worker import main; main(a)"
 )
+# Of BOOTSTRAP: the last frame of the main thread, which is dumped last.
+OUTERMOST = b'File "<string>", line 1 in <module>'
 START_LIMIT = 180.0  # seconds for importing torch and opening a device, on a busy machine
 TAIL = 2000
+STACKS = 1 << 15  # bytes of a dump that are read
+PATIENCE = 1.0  # seconds for it: whoever can answer does so within milliseconds
 
 
 class MemoryExceeded(Exception):
@@ -114,9 +118,14 @@ class Child:
         poll.register(self._read, select.POLLIN)
         return any(event & select.POLLIN for _, event in poll.poll(0))
 
+    @property
+    def ended(self) -> bool:
+        """Whether `end` was called."""
+        return self._log.closed
+
     def end(self) -> int:
         """Kill the whole process group, reap the child, return its exit status."""
-        if self._log.closed:
+        if self.ended:
             return self.process.returncode
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -138,11 +147,26 @@ class Child:
 
     def log_tail(self) -> str:
         """Return the last lines that the child wrote to stdout and stderr."""
-        if self._log.closed:
+        if self.ended:
             return self._tail
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - TAIL))
         return self._log.read().decode(errors="replace").strip()
+
+    def stacks(self) -> str:
+        """Ask the child where its threads are, and return what it writes; "" if it cannot answer.
+
+        The process may be stopped, deaf, or write what it likes: this is only ever shown.
+        """
+        begin = os.fstat(self._log.fileno()).st_size
+        with contextlib.suppress(PermissionError):
+            self.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + PATIENCE
+        written = b""
+        while OUTERMOST not in written and time.monotonic() < deadline:
+            time.sleep(0.01)
+            written = os.pread(self._log.fileno(), STACKS, begin)
+        return written.decode(errors="replace")
 
     def _watch(self) -> None:
         if self.process.poll() is not None:
@@ -190,22 +214,24 @@ def _inside(device: str) -> tuple[str, dict[str, str]]:
 
 
 class Spares:
-    """Keeps one child per device starting up, so that a replacement costs little.
+    """Once a child is lost keeps one per device starting up, for the next loss to cost little."""
 
-    With `ahead` False none is started before it is asked for.
-    """
-
-    def __init__(self, ahead: bool = True) -> None:
-        self._ahead = ahead
+    def __init__(self) -> None:
+        self._taken: list[Child] = []
         self._waiting: dict[tuple[str, int], Child] = {}
 
     def take(self, device: str, memory: int) -> Child:
-        """Return a child that has said hello, and start the next one."""
+        """Return a child that has said hello; start the next one if others have ended."""
         child = self._waiting.pop((device, memory), None) or Child(device, memory)
         child.greet()
-        if self._ahead:
+        if any(taken.ended for taken in self._taken):
             self._waiting[device, memory] = Child(device, memory)
+        self._taken.append(child)
         return child
+
+    def leave(self, child: Child) -> None:
+        """End a child that has done its work."""
+        child.end()
 
     def keep(self, child: Child) -> None:
         """Have a child that is already there be the next one to be taken."""

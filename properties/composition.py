@@ -16,9 +16,10 @@ from properties.case import Case
 from properties.domain import FACTORS, Domain, OutOfDomain
 from properties.drafts import SCALES, Draft, Geometry, Pair
 from properties.dtypes import DTYPES, INTEGER
-from properties.feasibility import COSTLY, left_by_mode
+from properties.feasibility import left_by_mode
 from properties.known import Avoidance, avoiding
 from properties.layouts import refusal
+from properties.planned import COSTLY
 
 # Multiply-accumulates that sizes are chosen for. Where a padding mode dictates a larger input
 # (reflect by more than a dilated 8x8 kernel) a call may need 17 times as many.

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from properties.case import Case
-from properties.infeasible import infeasible
+from properties.feasibility import infeasible
 from properties.levels import levels
 from properties.planned import PLANNED, SIZES, Level, Levels
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from properties.domain import FACTORS, Domain
 from properties.dtypes import FLOATING
-from properties.feasibility import ON_REQUEST, feasible
+from properties.feasibility import feasible
 from properties.rows import Rows, builtin
 from reference import Arithmetic, Modular
 
 ALIASES = {"nn.Conv2d": "torch.nn:Conv2d", "F.conv2d": "torch.nn.functional:conv2d"}
+ON_REQUEST = ("compile-inductor",)  # modes that are drawn only if the domain names them
 DEFAULTS = ("torch.nn:Conv2d", "torch.nn.functional:conv2d")
 
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")

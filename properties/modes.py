@@ -2,7 +2,7 @@
 
 Runs in the worker process only, like `properties.execution`, and decides nothing. How a layer
 comes to its parameters is in `properties.layers`; which modes go with what is in
-`properties.feasibility`.
+`properties.rules`.
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from properties.domain import FACTORS as DOMAIN
 from properties.domain import Domain
-from properties.feasibility import COSTLY
 from properties.layouts import LAYOUTS, OF_VECTORS
 
+COSTLY = ("compile", "compile-inductor")  # modes of which a few cases must do
 Level = tuple[str, str]  # a factor and one of its levels
+Levels = Mapping[str, Sequence[str]]
 SIZES = {
     "1": (1, 1),
     "2": (2, 2),
@@ -19,7 +20,7 @@ SIZES = {
     "31 to 33": (31, 33),
     "63 to 65": (63, 65),
 }
-PLANNED: Mapping[str, Sequence[str]] = {
+PLANNED: Levels = {
     "dtype": DOMAIN["dtype"],
     "kernel": DOMAIN["kernel"],
     "kernel_parity": ("odd", "even", "mixed"),
@@ -53,7 +54,6 @@ PLANNED: Mapping[str, Sequence[str]] = {
     "bias_layout": ("none", *OF_VECTORS),
     "grad_output_layout": ("none", *LAYOUTS),
 }
-Levels = Mapping[str, Sequence[str]]
 # Levels of the domain that go by another name here.
 _NAMED = {"kernel": "kernel or more", "valid": "valid", "same": "same"}
 

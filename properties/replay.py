@@ -90,13 +90,16 @@ class Outcome(NamedTuple):
     text: str
 
 
-def replay(path: Path) -> Outcome:
-    """Run a `case.json` in a fresh process."""
-    return next(iter(replay_all(path).values()))
+def replay(path: Path, spares: Spares | None = None) -> Outcome:
+    """Run a `case.json` in a fresh process, or in one of the processes given."""
+    return next(iter(replay_all(path, spares=spares).values()))
 
 
 def replay_all(
-    path: Path, implementation: str | None = None, device: str | None = None
+    path: Path,
+    implementation: str | None = None,
+    device: str | None = None,
+    spares: Spares | None = None,
 ) -> dict[str, Outcome]:
     """Run what a file or the files of a folder hold again, each file in a fresh process.
 
@@ -106,7 +109,7 @@ def replay_all(
     """
     if path.is_dir():
         files = sorted(found for found in path.rglob("*.json*") if found.is_file())
-        every = (replay_all(found, implementation, device) for found in files)
+        every = (replay_all(found, implementation, device, spares) for found in files)
         outcomes = {name: outcome for some in every for name, outcome in some.items()}
         return outcomes or {str(path): _cannot(path, "there is no case in it")}
     try:
@@ -116,7 +119,7 @@ def replay_all(
     if not entries:
         return {str(path): _cannot(path, "there is no case in it")}
     names = [str(path)] if len(entries) == 1 else [f"{path}:{n + 1}" for n in range(len(entries))]
-    with _Subjects() as subjects:
+    with _Subjects(spares) as subjects:
         return {n: _again(e, n, subjects) for n, e in zip(names, entries, strict=True)}
 
 
@@ -144,13 +147,14 @@ class _Entry:
 class _Subjects(AbstractContextManager["_Subjects"]):
     """A subject for each implementation of a file; its worker lives as long as it does."""
 
-    def __init__(self) -> None:
+    def __init__(self, spares: Spares | None) -> None:
+        self._spares = spares
         self._runners: dict[tuple[str, str], Runner] = {}
 
     def of(self, entry: _Entry) -> Subject:
         target = entry.target
         key = (target.target, target.device)
-        runner = self._runners.get(key) or Runner(target, Spares(ahead=False))
+        runner = self._runners.get(key) or Runner(target, self._spares)
         own = target if entry.declared else target.on(runner.start())
         self._runners[key] = runner
         return Subject(own, runner, Domain())

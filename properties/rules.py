@@ -1,235 +1,186 @@
-"""Which pairs of levels no call can have, each forbidden by a rule with a name."""
+"""Which levels of factors go together: one table of named rules, each about pairs of factors.
+
+Besides the factors of domains (`properties.domain.FACTORS`) and of coverage (`PLANNED`) it knows
+what a run fixes: the form, the device and the target of the implementation. Where both have a
+level, coverage's is meant: a padding of 1 around a 1x1 kernel is its "kernel or more".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 from properties.domain import FACTORS as DOMAIN
-from properties.dtypes import COMPLEX, INTEGER
+from properties.dtypes import COMPLEX, INTEGER, REAL
 from properties.layouts import LAYOUTS, OF_BATCHES, OF_VECTORS
-from properties.planned import PLANNED, Levels
+from properties.planned import PLANNED, Level, Levels
+
+FIXED: Levels = {
+    "form": ("function", "module"),
+    "device": ("cpu", "cuda"),
+    "target": ("stock", "own"),
+}
+KNOWN: Levels = {
+    factor: tuple(dict.fromkeys(level for table in (DOMAIN, PLANNED, FIXED)
+                                for level in table.get(factor, ())))
+    for factor in {**DOMAIN, **PLANNED, **FIXED}
+}  # fmt: skip
+OF_LAYERS = (
+    "functional_call", "eval", "state_dict", "deepcopy", "pickle", "to-dtype", "to-memory_format",
+    "lazy",
+)  # fmt: skip
+
+
+def _but(factor: str, *levels_: str) -> Levels:
+    """Return every other level of a factor."""
+    return {factor: tuple(level for level in KNOWN[factor] if level not in levels_)}
+
+
+def _layouts(*operands: str, of: Sequence[str]) -> Levels:
+    return {f"{operand}_layout": of for operand in operands}
+
 
 _BACKWARD = DOMAIN["passes"][1:]
 _OF_BIAS = tuple(passes for passes in _BACKWARD if "bias" in passes)
 _INTEGRAL = ("integers x integers", "onehot x integers", "integers x onehot", "integers x ones")
-_REAL = tuple(dtype for dtype in DOMAIN["dtype"] if dtype not in INTEGER)
-_ROUNDED = tuple(v for v in PLANNED["values"] if v not in (*_INTEGRAL, "words x words"))
-_SEVERAL = tuple(groups for groups in DOMAIN["groups"] if groups != "1")
-_HUGE = ("15 to 17", "31 to 33", "63 to 65")
-
-
-def _but(factor: str, *levels_: str) -> tuple[str, ...]:
-    return tuple(level for level in PLANNED[factor] if level not in levels_)
-
-
+_ROUNDED = _but("values", *_INTEGRAL, "words x words")
+_SEVERAL = _but("groups", "1")
 _STRANGE = tuple(name for name in LAYOUTS if name not in ("contiguous", "channels_last"))
+_IMAGES = ("input", "grad_output")
 # Rules: the name, and two sets of levels of which no call has one each.
 RULES: Sequence[tuple[str, Levels, Levels]] = (
-    ("integers have no gradients", {"dtype": INTEGER}, {"passes": _BACKWARD}),
-    ("integers have no gradients", {"dtype": INTEGER}, {"grad_output_layout": LAYOUTS}),
+    # What a mode leaves.
+    ("nothing is recorded for a gradient", {"mode": ("no_grad", "inference_mode")},
+     {"passes": _BACKWARD}),
+    ("a way to ask for gradients needs some",
+     {"mode": ("backward", "sum-backward", "retain-graph", "checkpoint")},
+     {"passes": ("forward",)}),
+    ("only a real sum has gradients by itself", {"mode": ("sum-backward",)}, _but("dtype", *REAL)),
+    ("the gradient of a sum is all ones", {"mode": ("sum-backward",)},
+     _but("grad_output_layout", "contiguous")),
+    ("autocast is to a type of 16 bits", {"mode": ("autocast",)},
+     _but("dtype", "float16", "bfloat16")),
+    ("torch.vmap needs a batch", {"mode": ("vmap-input", "vmap-all")}, {"batch": ("unbatched",)}),
+    ("an output channel by itself has one group", {"mode": ("vmap-weight",)}, _SEVERAL),
+    ("a layer has its own weight", {"mode": ("vmap-weight", "vmap-all")}, {"form": ("module",)}),
+    ("the sum over images of their gradients rounds once more", {"mode": ("vmap-all",)},
+     {"dtype": ("float16", "bfloat16")}),
+    ("a function has no state", {"mode": OF_LAYERS}, {"form": ("function",)}),
+    ("a lazy layer is torch's own", {"mode": ("lazy",)}, {"target": ("own",)}),
+    ("a memory format is that of the weight", {"mode": ("to-memory_format",)},
+     {**_but("layout", "channels_last"),
+      **_but("input_layout", "channels_last"), **_but("weight_layout", "channels_last"),
+      **_but("grad_output_layout", "channels_last", "none"),
+      **_but("bias_layout", "contiguous", "none")}),
+    ("the gradients of these paddings refuse to be deterministic", {"mode": ("deterministic",)},
+     {"padding_mode": ("reflect", "replicate")}),
+    ("whether torch asks oneDNN is torch's own", {"mode": ("onednn-off",)}, {"target": ("own",)}),
+    ("of the CPU", {"mode": ("onednn-off", "threads")}, {"device": ("cuda",)}),
+    ("of CUDA", {"mode": ("benchmark", "stream")}, {"device": ("cpu",)}),
+    # Derivatives and forms.
+    ("other derivatives are taken in the plain mode", _but("derivatives", "first"),
+     _but("mode", "eager")),
+    ("per-sample gradients are those of the parameters", {"derivatives": ("per-sample",)},
+     _but("passes", "weight", "weight+bias")),
+    ("per-sample gradients are of a batch", {"derivatives": ("per-sample",)},
+     {"batch": ("unbatched",)}),
+    ("torch.func.grad is of real functions", {"derivatives": ("per-sample",)},
+     _but("dtype", *REAL)),
+    ("integers have no gradients", {"dtype": INTEGER},
+     {"passes": _BACKWARD, **_but("derivatives", "first"), "grad_output_layout": LAYOUTS}),
+    ("parameters are no integers", {"dtype": INTEGER}, {"form": ("module",)}),
+    ("F.conv2d has no padding_mode", {"form": ("function",)}, _but("padding_mode", "zeros")),
+    # Operands that are there, and what they hold.
     ("grad_output goes with gradients", {"passes": ("forward",)}, {"grad_output_layout": LAYOUTS}),
     ("grad_output goes with gradients", {"passes": _BACKWARD}, {"grad_output_layout": ("none",)}),
     ("no bias has no layout", {"bias": ("no",)}, {"bias_layout": OF_VECTORS}),
     ("a bias has a layout", {"bias": ("yes",)}, {"bias_layout": ("none",)}),
-    (
-        "the gradient of a bias needs one",
-        {"bias": ("no",), "bias_layout": ("none",)},
-        {"passes": _OF_BIAS},
-    ),
-    (
-        "only complex numbers have conjugate views",
-        {"dtype": tuple(d for d in DOMAIN["dtype"] if d not in COMPLEX)},
-        {f"{n}_layout": ("conjugated",) for n in ("input", "weight", "bias", "grad_output")},
-    ),
-    (
-        "views of negatives are of floating or complex numbers",
-        {"dtype": INTEGER},
-        {f"{n}_layout": ("negated",) for n in ("input", "weight", "bias")},
-    ),
-    (
-        "words are integers",
-        {"values": ("words x words",)},
-        {f"{n}_layout": ("conjugated", "negated") for n in ("input", "weight", "bias")},
-    ),
-    (
-        "an image without a batch has no such layout",
-        {"batch": ("unbatched",)},
-        {"input_layout": OF_BATCHES, "grad_output_layout": OF_BATCHES},
-    ),
-    (
-        "no element lies anywhere",
-        {"batch": ("0",)},
-        dict.fromkeys(("input_layout", "grad_output_layout"), _STRANGE),
-    ),
-    (
-        "one image has no images to expand or to swap",
-        {"batch": ("1",)},
-        dict.fromkeys(("input_layout", "grad_output_layout"), ("expanded-images", "swapped")),
-    ),
-    (
-        "one channel has none to expand or to swap",
-        {"in_channels": ("1",)},
-        dict.fromkeys(("input_layout", "weight_layout"), ("expanded-channels", "swapped")),
-    ),
-    (
-        "one channel has none to expand or to swap",
-        {"groups": ("depthwise", "multiplier")},
-        {"weight_layout": ("expanded-channels", "swapped")},
-    ),
-    (
-        "one channel has none to expand or to swap",
-        {"out_channels": ("1",)},
-        {
-            "grad_output_layout": ("expanded-channels", "swapped"),
-            "weight_layout": ("expanded-images", "swapped"),
-            "bias_layout": ("expanded",),
-        },
-    ),
-    (
-        "strides of an axis of one element are odd, if there is one",
-        {"out_channels": _but("out_channels", "1")},
-        {"bias_layout": ("odd-strides",)},
-    ),
-    (
-        "one row or column is not transposed, expanded or shared",
-        {"kernel": ("1x1", "Kx1", "1xK")},
-        {"weight_layout": ("transposed", "overlapping")},
-    ),
-    (
-        "one row or column is not transposed, expanded or shared",
-        {"kernel": ("1x1", "1xK")},
-        {"weight_layout": ("expanded-rows",)},
-    ),
-    (
-        "one row or column is not transposed, expanded or shared",
-        {"output_height": ("1",)},
-        {"grad_output_layout": ("transposed", "overlapping", "expanded-rows")},
-    ),
-    (
-        "one row or column is not transposed, expanded or shared",
-        {"output_width": ("1",)},
-        {"grad_output_layout": ("transposed", "overlapping")},
-    ),
-    (
-        "'same' goes with stride 1",
-        {"padding": ("same",), "padding_ends": ("uneven",)},
-        {
-            "stride": ("2", "3", "unequal"),
-            "remainder": ("left over",),
-            "stride_vs_kernel": ("larger",),
-        },
-    ),
-    (
-        "only 'same' pads unevenly",
-        {"padding_ends": ("uneven",)},
-        {"padding": _but("padding", "same")},
-    ),
-    (
-        "an even reach pads unevenly",
-        {"padding_ends": ("uneven",)},
-        {"kernel": ("1x1",), "kernel_parity": ("odd",), "dilation": ("2",)},
-    ),
-    (
-        "stride 1 leaves nothing over",
-        {"stride": ("1",)},
-        {"remainder": ("left over",), "stride_vs_kernel": ("larger",)},
-    ),
-    (
-        "one is odd, and a square has one parity",
-        {"kernel": ("1x1",)},
-        {"kernel_parity": ("even", "mixed"), "kernel_size": ("7 or more",)},
-    ),
-    (
-        "one is odd, and a square has one parity",
-        {"kernel": ("1xK", "Kx1")},
-        {"kernel_parity": ("even",)},
-    ),
-    (
-        "one is odd, and a square has one parity",
-        {"kernel": ("square",)},
-        {"kernel_parity": ("mixed",)},
-    ),
-    (
-        "nothing is smaller than 1x1",
-        {"kernel": ("1x1",)},
-        {"kernel_fit": ("larger than the input",)},
-    ),
+    ("the gradient of a bias needs one", {"bias": ("no",), "bias_layout": ("none",)},
+     {"passes": _OF_BIAS}),
+    ("words are integers", {"values": ("words x words",)},
+     {"dtype": tuple(dtype for dtype in DOMAIN["dtype"] if dtype not in INTEGER),
+      "passes": _BACKWARD, "grad_output_layout": LAYOUTS, "scale": ("up", "down"),
+      **_layouts("input", "weight", "bias", of=("conjugated", "negated"))}),
+    ("integers are not rounded", {"dtype": INTEGER}, {**_ROUNDED, "scale": ("up", "down")}),
+    ("only complex numbers have conjugate views", _but("dtype", *COMPLEX),
+     _layouts("input", "weight", "bias", "grad_output", of=("conjugated",))),
+    ("views of negatives are of floating or complex numbers", {"dtype": INTEGER},
+     _layouts("input", "weight", "bias", of=("negated",))),
+    # Layouts that an extent leaves.
+    ("an image without a batch has no such layout", {"batch": ("unbatched",)},
+     {"layout": OF_BATCHES, **_layouts(*_IMAGES, of=OF_BATCHES)}),
+    ("no element lies anywhere", {"batch": ("0",)}, _layouts(*_IMAGES, of=_STRANGE)),
+    ("one image has no images to expand or to swap", {"batch": ("1",)},
+     _layouts(*_IMAGES, of=("expanded-images", "swapped"))),
+    ("one channel has none to expand or to swap", {"in_channels": ("1",)},
+     _layouts("input", "weight", of=("expanded-channels", "swapped"))),
+    ("one channel has none to expand or to swap", {"groups": ("depthwise", "multiplier")},
+     _layouts("weight", of=("expanded-channels", "swapped"))),
+    ("one channel has none to expand or to swap", {"out_channels": ("1",)},
+     {**_layouts("grad_output", of=("expanded-channels", "swapped")),
+      **_layouts("weight", of=("expanded-images", "swapped")), "bias_layout": ("expanded",)}),
+    ("strides of an axis of one element are odd, if there is one", _but("out_channels", "1"),
+     {"bias_layout": ("odd-strides",)}),
+    ("one bias alone has odd strides", {"bias_layout": ("odd-strides",)},
+     {**_SEVERAL, **_layouts("weight", of=("expanded-images", "swapped")),
+      **_layouts("grad_output", of=("expanded-channels", "swapped", "channels_last-odd-strides"))}),
+    ("one channel, or pixels alone, are channels_last by name only", {"in_channels": ("1",)},
+     _layouts("input", "weight", of=("channels_last-odd-strides",))),
+    ("one channel, or pixels alone, are channels_last by name only",
+     {"groups": ("depthwise", "multiplier"), "kernel": ("1x1",)},
+     _layouts("weight", of=("channels_last-odd-strides",))),
+    ("one channel, or pixels alone, are channels_last by name only", {"out_channels": ("1",)},
+     _layouts("grad_output", of=("channels_last-odd-strides",))),
+    ("one row or column is not transposed, expanded or shared", {"kernel": ("1x1", "Kx1", "1xK")},
+     _layouts("weight", of=("transposed", "overlapping"))),
+    ("one row or column is not transposed, expanded or shared", {"kernel": ("1x1", "1xK")},
+     _layouts("weight", of=("expanded-rows",))),
+    ("one row or column is not transposed, expanded or shared", {"output_height": ("1",)},
+     _layouts("grad_output", of=("transposed", "overlapping", "expanded-rows"))),
+    ("one row or column is not transposed, expanded or shared", {"output_width": ("1",)},
+     _layouts("grad_output", of=("transposed", "overlapping"))),
+    # Geometry.
+    ("'same' goes with stride 1", {"padding": ("same",), "padding_ends": ("uneven",)},
+     {**_but("stride", "1"), "remainder": ("left over",), "stride_vs_kernel": ("larger",)}),
+    ("only 'same' pads unevenly", {"padding_ends": ("uneven",)}, _but("padding", "same")),
+    ("an even reach pads unevenly", {"padding_ends": ("uneven",)},
+     {"kernel": ("1x1",), "kernel_parity": ("odd",), "dilation": ("2",)}),
+    ("stride 1 leaves nothing over", {"stride": ("1",)},
+     {"remainder": ("left over",), "stride_vs_kernel": ("larger",)}),
+    ("one is odd, and a square has one parity", {"kernel": ("1x1",)},
+     {"kernel_parity": ("even", "mixed"), "kernel_size": ("7 or more",)}),
+    ("one is odd, and a square has one parity", {"kernel": ("1xK", "Kx1")},
+     {"kernel_parity": ("even",)}),
+    ("one is odd, and a square has one parity", {"kernel": ("square",)},
+     {"kernel_parity": ("mixed",)}),
+    ("nothing is smaller than 1x1", {"kernel": ("1x1",)},
+     {"kernel_fit": ("larger than the input",)}),
     ("one pixel of padding hides 1x1", {"kernel": ("1x1",)}, {"padding": ("1", "2")}),
-    (
-        "a larger kernel needs padding",
-        {"kernel_fit": ("larger than the input",)},
-        {"padding": ("0", "valid")},
-    ),
-    (
-        "nothing is padded",
-        {"reads": ("only padding",)},
-        {"padding": ("0", "valid")},
-    ),
-    (
-        "channels are a multiple of groups",
-        {"groups": _SEVERAL},
-        {"in_channels": ("1",), "out_channels": ("1",)},
-    ),
-    (
-        "channels are a multiple of groups",
-        {"groups": ("2",)},
-        {"in_channels": ("3",), "out_channels": ("3",)},
-    ),
-    (
-        "channels are a multiple of groups",
-        {"groups": ("prime",)},
-        {"in_channels": ("2",), "out_channels": ("2",)},
-    ),
-    (
-        "channels are a multiple of groups",
-        {"groups": ("multiplier",)},
-        {"out_channels": ("2", "3")},
-    ),
-    (
-        "as many groups as channels are depthwise",
-        {"groups": ("2",)},
-        {"in_channels": ("2",)},
-    ),
+    ("a larger kernel needs padding", {"kernel_fit": ("larger than the input",)},
+     {"padding": ("0", "valid")}),
+    ("nothing is padded", {"reads": ("only padding",)}, {"padding": ("0", "valid")}),
+    ("beyond the sizes that are generated", {"kernel_fit": ("equal to the input",)},
+     {"output_width": ("63 to 65",), "output_height": ("63 to 65",)}),
+    ("channels are a multiple of groups", _SEVERAL,
+     {"in_channels": ("1",), "out_channels": ("1",)}),
+    ("channels are a multiple of groups", {"groups": ("2",)},
+     {"in_channels": ("3",), "out_channels": ("3",)}),
+    ("channels are a multiple of groups", {"groups": ("prime",)},
+     {"in_channels": ("2",), "out_channels": ("2",)}),
+    ("channels are a multiple of groups", {"groups": ("multiplier",)},
+     {"out_channels": ("2", "3")}),
+    ("as many groups as channels are depthwise", {"groups": ("2",)}, {"in_channels": ("2",)}),
     ("as many groups as channels are depthwise", {"groups": ("prime",)}, {"in_channels": ("3",)}),
-    (
-        "one bias alone has odd strides",
-        {"bias_layout": ("odd-strides",)},
-        {
-            "groups": _SEVERAL,
-            "weight_layout": ("expanded-images", "swapped"),
-            "grad_output_layout": ("expanded-channels", "swapped", "channels_last-odd-strides"),
-        },
-    ),
-    (
-        "one channel, or pixels alone, are channels_last by name only",
-        {"in_channels": ("1",)},
-        dict.fromkeys(("input_layout", "weight_layout"), ("channels_last-odd-strides",)),
-    ),
-    (
-        "one channel, or pixels alone, are channels_last by name only",
-        {"groups": ("depthwise", "multiplier"), "kernel": ("1x1",)},
-        {"weight_layout": ("channels_last-odd-strides",)},
-    ),
-    (
-        "one channel, or pixels alone, are channels_last by name only",
-        {"out_channels": ("1",)},
-        {"grad_output_layout": ("channels_last-odd-strides",)},
-    ),
-    (
-        "beyond the sizes that are generated",
-        {"kernel_fit": ("equal to the input",)},
-        dict.fromkeys(("output_width", "output_height"), _HUGE[2:]),
-    ),
-    (
-        "the gradient of a sum is all ones",
-        {"mode": ("sum-backward",)},
-        {"grad_output_layout": tuple(layout for layout in LAYOUTS if layout != "contiguous")},
-    ),
-    ("words are integers", {"values": ("words x words",)}, {"dtype": _REAL, "passes": _BACKWARD}),
-    (
-        "words are integers",
-        {"values": ("words x words",)},
-        {"grad_output_layout": LAYOUTS, "scale": ("up", "down")},
-    ),
-    ("integers are not rounded", {"dtype": INTEGER}, {"values": _ROUNDED, "scale": ("up", "down")}),
-)
+)  # fmt: skip
+
+
+def _levels(some: Levels) -> Sequence[Level]:
+    return [(factor, level) for factor, levels in some.items() for level in levels]
+
+
+# The pairs of levels that no call has, each with the name of the rule that says so.
+FORBIDDEN: Mapping[frozenset[Level], str] = {
+    frozenset(pair): name
+    for name, left, right in RULES
+    for pair in product(_levels(left), _levels(right))
+}

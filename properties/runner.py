@@ -177,10 +177,10 @@ class Runner:
         try:
             reply = child.ask(request, buffers, max_payload, limit)
         except ChannelTimeout:
-            held = {"memory": f"{child.resident() >> 20} MiB in use when the time was up"}
+            held = f"{child.resident() >> 20} MiB in use when the time was up"
+            stacks = child.stacks()
             self.stop()
-            title = f"the call did not return within {limit:.3g} s"
-            raise v.HangViolation(title, case, held) from None
+            raise v.hung(case, limit, held, stacks) from None
         except MemoryExceeded:
             self.stop()
             title = f"the worker passed its limit of {self.memory >> 20} MiB"
@@ -214,15 +214,12 @@ class Runner:
         if child is not None:
             child.end()
 
-    def release(self) -> Child | None:
-        """Give the worker up without ending it; the caller answers for it from now on."""
+    def close(self) -> None:
+        """Leave the worker to the spare ones; end them if they are this runner's own."""
         child, self._child = self._child, None
         self._sent, self._prepared = {}, []
-        return child
-
-    def close(self) -> None:
-        """End the worker and, if they are this runner's own, the spare ones."""
-        self.stop()
+        if child is not None:
+            self.spares.leave(child)
         if self._owns_spares:
             self.spares.close()
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from properties.case import Case
+from properties.last_words import last_words
 from properties.steps import Step
 
 if TYPE_CHECKING:
@@ -205,16 +204,6 @@ class InitialViolation(Violation):
     kind = "initial"
 
 
-def _last_words(log: str) -> str:
-    """Return the implementation's frames of faulthandler's stack, without one the last line."""
-    lines = log.splitlines()
-    frames = [line.strip() for line in lines if line.lstrip().startswith('File "')]
-    if not frames:
-        return lines[-1] if lines else ""
-    own = str(Path(__file__).parent)
-    return "\n".join(list(takewhile(lambda frame: own not in frame, frames))[:3])
-
-
 def _indent(text: str) -> str:
     return text.replace("\n", "\n" + 18 * " ")
 
@@ -224,7 +213,7 @@ KINDS: dict[str, type[Violation]] = {cls.kind: cls for cls in Violation.__subcla
 
 def died(case: Case, status: int, log: str) -> Violation:
     """Return the violation for a process that ended with this exit status during the call."""
-    words = _last_words(log)
+    words = last_words(log)
     facts = {"worker said": words} if words else {}
     if status < 0:
         try:
@@ -233,3 +222,11 @@ def died(case: Case, status: int, log: str) -> Violation:
             name = f"signal {-status}"
         return CrashViolation(f"{name} ended the process during the call", case, facts)
     return ExitViolation(f"the process ended itself with exit status {status}", case, facts)
+
+
+def hung(case: Case, limit: float, held: str, stacks: str) -> Violation:
+    """Return the violation for a call without an end: the memory it held, and where it was."""
+    facts = {"memory": held}
+    if words := last_words(stacks):
+        facts["worker said"] = words
+    return HangViolation(f"the call did not return within {limit:.3g} s", case, facts)

@@ -19,10 +19,10 @@ from properties import case, layouts
 from properties.attempts import attempt
 from properties.edits import edits
 from properties.execution import Executor
-from properties.feasibility import OF_LAYERS
 from properties.invalid import Invalid
 from properties.operands import Place
 from properties.refusal import REFUSALS, encode_invalid
+from properties.rules import OF_LAYERS
 from properties.values import Recipe
 from reference import Conv2dParams
 from tests.mutants import Call

@@ -23,7 +23,7 @@ from properties.case import Case
 from properties.child import Spares
 from properties.domain import FACTORS, Domain, activated
 from properties.dtypes import FLOATING
-from properties.feasibility import COSTLY
+from properties.planned import COSTLY
 from properties.search import Search
 from properties.strategies import cases
 from properties.violations import Violation

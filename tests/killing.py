@@ -36,13 +36,15 @@ class Recycling(Spares):
 
     def take(self, device: str, memory: int) -> Child:
         """Return a used worker, or else a new one."""
-        return self._used.pop() if self._used else super().take(device, memory)
+        for child in self._used:
+            if (child.device, child.memory) == (device, memory):
+                self._used.remove(child)
+                return child
+        return super().take(device, memory)
 
-    def give(self, runner: Runner) -> None:
+    def leave(self, child: Child) -> None:
         """Keep the worker of a runner that is done."""
-        child = runner.release()
-        if child is not None:
-            self._used.append(child)
+        self._used.append(child)
 
     def close(self) -> None:
         """End every worker."""

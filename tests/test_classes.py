@@ -11,7 +11,6 @@ import pytest
 
 import reference
 from properties.case import Case, Tensor
-from properties.child import Spares
 from properties.classes import reach
 from properties.domain import Domain
 from properties.implementation import Implementation
@@ -33,11 +32,9 @@ FAST = Rows({("float32", "output"): replace(reference.FLOAT32, algorithm="fast-p
 @pytest.fixture(scope="module")
 def native() -> Iterator[Subject]:
     """Torch with oneDNN off, which takes NNPACK's fast algorithms from 16 images on."""
-    spares = Spares(ahead=False)
     target = Implementation("tests.native:conv2d")
-    with Runner(target, spares) as runner:
+    with Runner(target) as runner:
         yield Subject(target, runner, Domain())
-    spares.close()
 
 
 def images(count: int, kernel: int) -> Case:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from properties.case import Case
 from properties.coverage import cells, factors, pairs
-from properties.covering import covering
+from properties.covering import Covering, covering
 from properties.domain import FACTORS, Domain
-from properties.feasibility import COSTLY
-from properties.infeasible import infeasible
-from properties.planned import PLANNED, planned
-from properties.rules import RULES
+from properties.feasibility import feasible, infeasible
+from properties.planned import COSTLY, Levels, planned
+from properties.rules import KNOWN, RULES
 from properties.strategies import cases
 from tests.test_strategies import sample
 
@@ -36,11 +37,15 @@ def test_no_call_has_an_infeasible_pair(drawn: list[Case]) -> None:
     assert witnesses == []
 
 
-def test_rules_are_about_levels_that_exist() -> None:
-    """Every level that a rule names is planned, so a misspelt one forbids nothing silently."""
-    for _, left, right in RULES:
-        for factor, levels in [*left.items(), *right.items()]:
-            assert set(levels) <= set(PLANNED[factor]), (factor, levels)
+@pytest.mark.parametrize(("name", "left", "right"), RULES, ids=[rule[0] for rule in RULES])
+def test_each_rule_is_about_levels_that_exist(name: str, left: Levels, right: Levels) -> None:
+    """It forbids levels that are known, and some, so that a misspelt one is seen; never all."""
+    for side in (left, right):
+        for factor, levels in side.items():
+            assert set() < set(levels) < set(KNOWN[factor]), (factor, levels)
+    for one, other in product(left.items(), right.items()):
+        assert feasible({one[0]: one[1][0], other[0]: other[1][-1]}) is not None
+        assert feasible({one[0]: one[1][0]}) is None
 
 
 def test_a_cell_is_a_pair_of_levels_of_two_factors() -> None:
@@ -50,15 +55,19 @@ def test_a_cell_is_a_pair_of_levels_of_two_factors() -> None:
     assert all(len({factor for factor, _ in cell}) == 2 for cell in found)
 
 
-def test_a_narrow_domain_has_an_array_of_its_own() -> None:
+@pytest.fixture(scope="module")
+def array() -> Covering:
+    """Return the array of a narrow domain."""
+    return covering(Domain.parse([NARROW]), whole=False)
+
+
+def test_a_narrow_domain_has_an_array_of_its_own(array: Covering) -> None:
     """All rows lie in the domain, and every cell that is planned is hit."""
-    domain = Domain.parse([NARROW])
-    array = covering(domain, whole=False)
     calls = [row.case for row in array.rows]
     assert array.hit(calls) == array.planned
     assert len(array.planned) > 300
     assert not array.missing
-    names = planned(domain)
+    names = planned(Domain.parse([NARROW]))
     for call in calls:
         assert call.dtype in ("float32", "int8")
         assert call.mode in ("eager", "no_grad")
@@ -66,8 +75,7 @@ def test_a_narrow_domain_has_an_array_of_its_own() -> None:
         assert factors(call)["kernel"] in names["kernel"]
 
 
-def test_an_array_depends_on_the_domain_alone() -> None:
+def test_an_array_depends_on_the_domain_alone(array: Covering) -> None:
     """Built twice, it has the same rows in the same order."""
-    domain = Domain.parse([NARROW])
-    first, second = (covering(domain, whole=False) for _ in range(2))
-    assert [row.case.key for row in first.rows] == [row.case.key for row in second.rows]
+    again = covering(Domain.parse([NARROW]), whole=False)
+    assert [row.case.key for row in array.rows] == [row.case.key for row in again.rows]

@@ -17,15 +17,16 @@ from properties.fingerprint import Cell, Fingerprint, fingerprint
 from properties.implementation import Implementation
 from properties.runner import Runner
 from properties.traits import TRAITS
+from tests.killing import Recycling
 
 SMALL, BATCH, POINTWISE = Setting(3, 1, 64), Setting(3, 16, 64), Setting(1, 16, 64)
 BITS = ("operand bits", "accumulator bits", "rounding", "roundings", "subnormals")
 
 
 @pytest.fixture(scope="module")
-def spares() -> Iterator[Spares]:
+def spares() -> Iterator[Recycling]:
     """Keep one worker, which loads one implementation after another."""
-    pool = Spares(ahead=False)
+    pool = Recycling()
     yield pool
     pool.close()
 
@@ -41,10 +42,7 @@ def measure(
     """Return the fingerprint in some traits and settings."""
     chosen = [replace(t, settings=tuple(settings)) for t in TRAITS if t.name in traits]
     with Runner(Implementation(target), spares) as runner:
-        found = fingerprint(runner.implementation, runner, dtypes, chosen, results)
-        if (child := runner.release()) is not None:
-            spares.keep(child)
-    return found
+        return fingerprint(runner.implementation, runner, dtypes, chosen, results)
 
 
 def cells(found: Fingerprint, dtype: str, result: str = "output") -> dict[str, Cell]:
@@ -89,7 +87,7 @@ def test_tiles_of_nnpack_are_found_with_onednn_off() -> None:
     """From a batch of 16 on, NNPACK transforms tiles: 8x8 for 1x1 kernels, 6x6, 4x4 for 5x5."""
     sizes = {1: "tile 8x8", 3: "tile 6x6", 5: "tile 4x4"}
     settings = [Setting(kernel, batch, 1) for kernel in sizes for batch in (15, 16)]
-    spares = Spares(ahead=False)
+    spares = Spares()
     found = measure(spares, "tests.native:conv2d", ["float32"], ["algorithm"], settings)
     spares.close()
     cell = cells(found, "float32")["algorithm"]

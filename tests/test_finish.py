@@ -47,7 +47,7 @@ def subject(spares: Counted) -> Iterator[Subject]:
     runner = Runner(VALUE.target, spares)
     runner.start()
     yield Subject(VALUE.target, runner, Domain())
-    spares.give(runner)
+    runner.close()
 
 
 def finished(subject: Subject, directory: Path, deadline: float | None = None) -> Violation:
@@ -87,6 +87,7 @@ def test_plainer_values_are_sought_while_there_is_time(
 ) -> None:
     """Drawn values give way to ones while that is quick, and stay where it is not."""
     monkeypatch.setattr(finish_module, "MAX_SECONDS", seconds)
+    monkeypatch.setattr(finish_module, "REPEATS", 1)  # each costs a process
     case = finished(subject, tmp_path).case
     assert (case.input.values == Recipe("ones")) is plain
     assert (case.input.values == CASE.input.values) is not plain

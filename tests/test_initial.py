@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,6 @@ CASE = Case(Tensor((1, 8, 9, 9), ONES), Tensor((32, 4, 3, 5), ONES), Tensor((32,
 FRESH = [mutant.target for mutant in MUTANTS if mutant.place.startswith("fresh:")]
 
 
-@pytest.fixture(scope="module")
-def spares() -> Iterator[Recycling]:
-    """Return the workers that the tests of this module share."""
-    workers = Recycling()
-    yield workers
-    workers.close()
-
-
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 def test_the_bound_is_tight(dtype: str) -> None:
     """Torch's own weights stay below it, and come within a hundredth of 1 / sqrt(fan_in)."""
@@ -66,10 +57,10 @@ def test_what_is_wrong_is_told_and_can_be_run_again(
     subject = subject_of(target, spares)
     with pytest.raises(v.InitialViolation) as caught:
         recheck_initial(subject, CASE, CHECK)
-    spares.give(subject.runner)
+    subject.runner.close()
     stock = subject_of(STOCK, spares)
     recheck_initial(stock, CASE, CHECK)
-    spares.give(stock.runner)
+    stock.runner.close()
     listed = problems(script(caught.value, Implementation(target)), tmp_path)
     assert list(listed(torch)) != []
     listed.__globals__["TARGET"] = STOCK
@@ -77,7 +68,9 @@ def test_what_is_wrong_is_told_and_can_be_run_again(
 
 
 @pytest.mark.parametrize(("target", "status"), [(FRESH[0], FAILED), (STOCK, FIXED)])
-def test_replay_builds_the_layers_again(target: str, status: int, tmp_path: Path) -> None:
+def test_replay_builds_the_layers_again(
+    target: str, status: int, spares: Recycling, tmp_path: Path
+) -> None:
     """A case.json of this check is FAILED while the layer starts wrong, and else FIXED."""
     path = tmp_path / "case.json"
     path.write_text(
@@ -85,7 +78,7 @@ def test_replay_builds_the_layers_again(target: str, status: int, tmp_path: Path
             {"implementation": target, "device": "cpu", "check": CHECK, "case": CASE.to_json()}
         )
     )
-    assert replay(path)[0] == status
+    assert replay(path, spares)[0] == status
 
 
 class OtherForm(torch.nn.Conv2d):

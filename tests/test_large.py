@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 import torch
 from hypothesis import find
 
+from properties import finish as finish_module
 from properties import violations as v
 from properties.case import Case, Tensor
 from properties.domain import Domain, OutOfDomain, activated
@@ -44,14 +44,6 @@ CASE = Case(
     Tensor((4,), Recipe("ones", 2, 1)),
     Conv2dParams(padding=1, stride=(1, 2)),
 )
-
-
-@pytest.fixture(scope="module")
-def spares() -> Iterator[Recycling]:
-    """Return the workers that the tests of this module share."""
-    workers = Recycling()
-    yield workers
-    workers.close()
 
 
 def test_torch_hashes_as_numpy_does() -> None:
@@ -140,7 +132,7 @@ def test_each_fault_is_a_violation_of_its_kind(target: str, kind: str, spares: R
     with pytest.raises(v.Violation) as caught:
         recheck(subject, CASE, {"kind": "large"})
     assert (caught.value.kind, caught.value.check) == (kind, {"kind": "large"})
-    spares.give(subject.runner)
+    subject.runner.close()
 
 
 @pytest.mark.parametrize("target", ["F.conv2d", "nn.Conv2d", "tests.large_targets:strided"])
@@ -151,7 +143,7 @@ def test_a_right_call_passes(target: str, spares: Recycling) -> None:
     recheck_large(
         subject, CASE.replace(input=Tensor(CASE.input.shape, Recipe("ones"), "channels_last"))
     )
-    spares.give(subject.runner)
+    subject.runner.close()
 
 
 @pytest.mark.parametrize(
@@ -180,8 +172,11 @@ def test_nonsense_is_a_reply_violation(
         recheck_large(Subject(implementation, runner, Domain()), CASE)
 
 
-def test_script_and_replay(spares: Recycling, tmp_path: Path) -> None:
+def test_script_and_replay(
+    spares: Recycling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both show the defect, and both show that F.conv2d has none."""
+    monkeypatch.setattr(finish_module, "REPEATS", 1)  # each costs a process
     target = "tests.plugin_targets:adds_one"
     subject = subject_of(target, spares)
     with pytest.raises(v.Violation) as caught:
@@ -190,11 +185,11 @@ def test_script_and_replay(spares: Recycling, tmp_path: Path) -> None:
     assert "of 8000 elements" in culprit.facts["looked at"]
     subject.runner.close()
     (case,), (script,) = tmp_path.glob("cases/*.json"), tmp_path.glob("repro/*.py")
-    assert replay(case)[0] == FAILED
+    assert replay(case, spares)[0] == FAILED
     assert _status(script) == 1
     for path in (case, script):
         path.write_text(path.read_text().replace(target, STOCK))
-    assert replay(case)[0] == FIXED
+    assert replay(case, spares)[0] == FIXED
     assert _status(script) == 0
     script.write_text(script.read_text().replace(STOCK, "nowhere:conv2d"))
     assert _status(script) == 2

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from properties.case import Case, Tensor
-from properties.child import Spares
 from properties.domain import Domain
 from properties.dtypes import DTYPES
 from properties.implementation import Implementation
@@ -127,7 +126,7 @@ def test_a_layout_is_named_by_what_it_does() -> None:
 @pytest.fixture(scope="module")
 def stock() -> Iterator[Subject]:
     """Return stock torch, in one worker for all."""
-    with Runner(Implementation("F.conv2d"), Spares(ahead=False)) as runner:
+    with Runner(Implementation("F.conv2d")) as runner:
         yield Subject(runner.implementation.on(runner.start()), runner, Domain())
 
 

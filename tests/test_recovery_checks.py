@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ import pytest
 
 from properties import violations as v
 from properties.case import Case, Tensor
-from properties.child import Spares
 from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.recovery import (
@@ -35,6 +33,7 @@ from properties.subject import Subject
 from properties.test_recovery import ambiguous_training
 from properties.values import Recipe
 from reference import Conv2dParams
+from tests.killing import Recycling
 
 WRONG = {
     "decays": v.TrainingViolation,
@@ -50,14 +49,11 @@ WRONG = {
 Subjects = Callable[[str], Subject]
 
 
-@pytest.fixture(scope="module")
-def subjects() -> Iterator[Subjects]:
-    """Give implementations by target, each with a worker that stays for the module."""
-    spares = Spares()
+@pytest.fixture
+def subjects(spares: Recycling) -> Iterator[Subjects]:
+    """Give implementations by target."""
     with contextlib.ExitStack() as stack:
-        stack.callback(spares.close)
 
-        @cache
         def subject(target: str) -> Subject:
             implementation = Implementation(target)
             runner = stack.enter_context(Runner(implementation, spares))

@@ -33,11 +33,11 @@ def _copy(directory: Path) -> None:
         shutil.copytree(ROOT / package, directory / package)
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("workers", [0, 2])
 def test_checkouts_draw_the_same_inputs(
     workers: int, green: dict[str, str], tmp_path: Path
 ) -> None:
-    """Plain `pytest`, -n 1 and -n 2 in another checkout, not installed, check the same calls."""
+    """Plain `pytest` and -n 2 in another checkout, not installed, check the same calls."""
     _copy(tmp_path)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)

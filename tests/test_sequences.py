@@ -12,7 +12,7 @@ import pytest
 
 from properties import finish as finish_module
 from properties import violations as v
-from properties.behaviour import REPEATS, classify
+from properties.behaviour import classify
 from properties.case import OPERANDS, Case, Tensor
 from properties.child import Spares
 from properties.domain import Domain
@@ -49,8 +49,8 @@ STALE = {
     "tests.mutants.stale:gradient_of_the_latest_input": ("backward after another forward",),
     "tests.mutants.stale:PacksOnce": ("new values",),
 }
-# A function and a module, for which processes are spent on replaying the case too.
-REPLAYED = ("tests.mutants.state:weights_cached_by_address", "tests.mutants.stale:PacksOnce")
+# A function and a module, for which processes are spent on filing and replaying the case too.
+FILED = ("tests.mutants.state:weights_cached_by_address", "tests.mutants.stale:PacksOnce")
 
 
 @pytest.fixture(scope="module")
@@ -80,36 +80,53 @@ def test_every_change_passes_where_nothing_is_kept(
 
 
 @pytest.mark.parametrize(("target", "changes"), STALE.items(), ids=[t[14:] for t in STALE])
-def test_what_is_kept_is_found_and_filed(
-    target: str,
-    changes: tuple[str, ...],
-    spares: Spares,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_is_kept_is_found_and_scripted(
+    target: str, changes: tuple[str, ...], spares: Spares, tmp_path: Path
 ) -> None:
-    """The call fails after the others and not alone; case.json and the script make them again.
+    """The call fails after the others; the script makes them again.
 
-    With a right implementation both tell that the defect is gone.
+    With a right implementation it finds nothing wrong.
+    """
+    subject = subject_of(target, spares)
+    found = violation_of(subject, calls_of(changes))
+    subject.runner.stop()
+    assert found.title.startswith("call 2 of a sequence: ")
+    text = script(found, subject.implementation)
+    assert problems(text, tmp_path, target) != []
+    assert problems(text, tmp_path, right_for(target)) == []
+
+
+def calls_of(changes: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return the sequence of these changes, with gradients where they need some."""
+    return steps(*changes, case=TRAINED if "backward" in changes[0] else CASE)
+
+
+def right_for(target: str) -> str:
+    """Return torch's own implementation of the same form."""
+    return "torch.nn:Conv2d" if target == FILED[1] else "torch.nn.functional:conv2d"
+
+
+@pytest.mark.parametrize("target", FILED)
+def test_what_is_kept_is_filed(
+    target: str, spares: Spares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call fails after the others and not alone; case.json makes them again.
+
+    With a right implementation it tells that the defect is gone.
     """
     monkeypatch.setattr(finish_module, "REPEATS", 1)  # each costs a process
-    subject = subject_of(target, spares)
-    calls = steps(*changes, case=TRAINED if "backward" in changes[0] else CASE)
-    found = violation_of(subject, calls)
-    assert found.title.startswith("call 2 of a sequence: ")
-    found = finish(found, subject, "test_sequences_of_calls", tmp_path)
+    subject, calls = subject_of(target, spares), calls_of(STALE[target])
+    found = finish(violation_of(subject, calls), subject, "test_sequences_of_calls", tmp_path)
     subject.runner.stop()
     assert (found.record["behaviour"], found.record["repeats"]) == ("history-dependent", 1)
     assert "  repeats         1 of 1 fresh processes: history-dependent\n" in str(found)
     assert [data["place"] for data in found.check["steps"]] == [step.place for step in calls]
-    text = Path(found.record["script"]).read_text()
-    right = "torch.nn:Conv2d" if target in REPLAYED[1:] else "torch.nn.functional:conv2d"
-    assert problems(text, tmp_path, target) != []
-    assert problems(text, tmp_path, right) == []
-    if target in REPLAYED:
-        path = Path(found.record["case"])
-        assert replay(path)[0] == FAILED
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"implementation": right}))
-        assert replay(path)[0] == FIXED
+    path = Path(found.record["case"])
+    assert replay(path)[0] == FAILED
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"implementation": right_for(target)})
+    )
+    assert replay(path)[0] == FIXED
 
 
 def violation_of(subject: Subject, calls: tuple[Step, ...]) -> Violation:
@@ -120,8 +137,11 @@ def violation_of(subject: Subject, calls: tuple[Step, ...]) -> Violation:
     return caught.value
 
 
-def test_a_call_that_fails_alone_is_deterministic(spares: Spares, tmp_path: Path) -> None:
+def test_a_call_that_fails_alone_is_deterministic(
+    spares: Spares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a sequence whose last call fails by itself only that call is filed."""
+    monkeypatch.setattr(finish_module, "REPEATS", 2)
     subject = subject_of("tests.plugin_targets:adds_one", spares)
     found = finish(
         violation_of(subject, steps("new values")), subject, "test_sequences_of_calls", tmp_path
@@ -129,7 +149,7 @@ def test_a_call_that_fails_alone_is_deterministic(spares: Spares, tmp_path: Path
     subject.runner.stop()
     assert found.check == {"kind": "call"}
     assert "sequence" not in found.title
-    assert (found.record["behaviour"], found.record["repeats"]) == ("deterministic", REPEATS)
+    assert (found.record["behaviour"], found.record["repeats"]) == ("deterministic", 2)
 
 
 def test_an_earlier_example_that_matters_is_found(spares: Spares) -> None:
@@ -137,7 +157,7 @@ def test_an_earlier_example_that_matters_is_found(spares: Spares) -> None:
     subject = subject_of("tests.mutants.state:weights_cached_by_shape", spares)
     subject.search = Search()
     first, last = (renewed(CASE, OPERANDS, number) for number in (1, 2))
-    kernels = [Tensor((3, 2, h, w), Recipe("normal", 1)) for h, w in ((1, 1), (1, 2), (2, 1))]
+    kernels = [Tensor((3, 2, h, w), Recipe("normal", 1)) for h, w in ((1, 1), (1, 2))]
     for case in (first, *(CASE.replace(weight=kernel) for kernel in kernels)):
         subject.check(case)
     with pytest.raises(v.ValueViolation) as caught:
@@ -158,19 +178,20 @@ def test_chance_is_flaky(spares: Spares, tmp_path: Path, monkeypatch: pytest.Mon
     counter = tmp_path / "counter"
     counter.write_text("")
     monkeypatch.setenv("TURNS", str(counter))
-    own = Spares(ahead=False)  # whose processes have that variable
+    own = Spares()  # whose processes have that variable
     subject = subject_of("tests.sequence_targets:wrong_in_every_second_process", own)
     subject.search = Search()
     subject.runner.start()
     subject.runner.fresh()
     with pytest.raises(v.ValueViolation) as caught:
         subject.check(CASE)
-    violation, behaviour = classify(caught.value, subject, REPEATS)
+    violation, behaviour = classify(caught.value, subject, 3)
     subject.runner.close()
+    own.close()
     assert behaviour.name == "flaky"
-    assert 0 < behaviour.shown < behaviour.processes == REPEATS
+    assert 0 < behaviour.shown < behaviour.processes == 3
     assert violation.check == {"kind": "call"}
-    assert str(behaviour) == f"{behaviour.shown} of {REPEATS} fresh processes: flaky"
+    assert str(behaviour) == f"{behaviour.shown} of 3 fresh processes: flaky"
 
 
 def test_changes_are_what_they_say() -> None:

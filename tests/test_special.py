@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference
+from properties import finish as finish_module
 from properties.case import Case, Tensor
 from properties.dtypes import COMPLEX, DTYPES, REAL, Exact
 from properties.finish import finish
@@ -29,7 +30,7 @@ from properties.stock import STOCK
 from properties.violations import PairViolation, PoisonViolation, Violation
 from reference import FLOAT16, FLOAT32, FLOAT64
 from tests.killing import Recycling, subject_of
-from tests.test_replay_and_script import run
+from tests.test_replay_and_script import problems
 from tests.test_strategies import sample
 
 INF, NAN = math.inf, math.nan
@@ -207,26 +208,26 @@ def test_drawn_calls_hold_what_they_say() -> None:
         ("infinity_loses_sign", row(1, -INF, 2, dtype="float64")),
     ],
 )
-def test_poison_is_replayed_and_scripted(name: str, case: Case, tmp_path: Path) -> None:
+def test_poison_is_replayed_and_scripted(
+    name: str, case: Case, spares: Recycling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """case.json and script show the defect while it is there, and not in torch itself."""
     if name.startswith("zero"):  # two channels that read the one zero differently
         case = case.replace(weight=Tensor.of(np.repeat(case.arrays["weight"], 2, axis=0)))
-    workers = Recycling()
-    subject = subject_of(f"tests.mutants.special:{name}", workers)
-    try:
-        with pytest.raises(PoisonViolation) as caught:
-            subject.check(case)
-        violation = finish(caught.value, subject, "p", tmp_path)
-    finally:
-        subject.runner.close()
-        workers.close()
+    monkeypatch.setattr(finish_module, "REPEATS", 1)  # each costs a process
+    target = f"tests.mutants.special:{name}"
+    subject = subject_of(target, spares)
+    with pytest.raises(PoisonViolation) as caught:
+        subject.check(case)
+    violation = finish(caught.value, subject, "p", tmp_path)
+    subject.runner.close()
     path = Path(violation.record["case"])
-    assert replay(path)[0] == FAILED
+    assert replay(path, spares)[0] == FAILED
     text = Path(violation.record["script"]).read_text()
-    assert run(text, tmp_path)[0] == 1
-    assert run(text, tmp_path, target="torch.nn.functional:conv2d")[0] == 0
-    path.write_text(path.read_text().replace("tests.mutants.special:" + name, "F.conv2d"))
-    assert replay(path)[0] == FIXED
+    assert problems(text, tmp_path, target) != []
+    assert problems(text, tmp_path, "torch.nn.functional:conv2d") == []
+    path.write_text(path.read_text().replace(target, "F.conv2d"))
+    assert replay(path, spares)[0] == FIXED
 
 
 def test_other_pairs_are_told_by_their_kind() -> None:

@@ -29,6 +29,8 @@ ONLY = (
     "groups=1 batch=1 bias=no layout=contiguous passes=forward mode=eager",
 )
 
+MOMENT = 0.2  # seconds for each property: what is wrong everywhere is found, and the run ends soon
+
 
 def test_right_implementation_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A right implementation: ok, no violation, and how many cases say so."""
@@ -46,14 +48,15 @@ def test_right_implementation_is_verified(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_wrong_implementation_is_found(tmp_path: Path) -> None:
     """A wrong implementation: each violation with kind, call, text and a script that exists."""
-    report = verify("tests.plugin_targets:adds_one", only=ONLY, seconds=6, directory=tmp_path)
+    target = "tests.plugin_targets:adds_one"
+    report = verify(target, only=ONLY, seconds=MOMENT, directory=tmp_path)
     assert not report.ok
     assert report.exit_status == 1
     kinds = {found.kind for found in report.violations}
     assert "value" in kinds
     assert kinds <= {"value", "relation", "poison"}
     for found in report.violations:
-        assert found.target == "tests.plugin_targets:adds_one on cpu"
+        assert found.target == f"{target} on cpu"
         assert isinstance(found.case, Case)
         assert found.case.weight.shape[-2:] == (1, 1)
         assert found.case.summary() in found.text
@@ -117,7 +120,7 @@ def test_command_line_verifies(tmp_path: Path) -> None:
     """`python -m properties verify` exits 1 on a violation and writes the report to --json."""
     written = tmp_path / "out.json"
     words = [word for constraint in ONLY for word in ("--only", constraint)]
-    words += ["--seconds", "5", "--json", str(written)]
+    words += ["--seconds", str(MOMENT), "--json", str(written)]
     done = _command(tmp_path, "verify", "tests.plugin_targets:drops_last_column", *words)
     assert done.returncode == 1, done.stderr
     report = json.loads(written.read_text())

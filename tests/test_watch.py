@@ -22,6 +22,7 @@ from properties.rows import RESULTS
 from properties.values import Recipe
 from properties.violations import Violation
 from properties.watched import Layer, Watched
+from tests.killing import Recycling
 from tests.plugin_targets import ROOT, environment
 from tests.watch_layers import (
     ColumnShort,
@@ -124,7 +125,9 @@ def test_a_wrong_layer_is_named(layer: type[nn.Conv2d], kind: str, title: str) -
 
 
 @pytest.mark.parametrize("layer", [TapOff, WeightGradientOff])
-def test_a_violation_can_be_made_again(layer: type[nn.Conv2d], tmp_path: Path) -> None:
+def test_a_violation_can_be_made_again(
+    layer: type[nn.Conv2d], spares: Recycling, tmp_path: Path
+) -> None:
     """Script and replay show it, and no longer do with nn.Conv2d in the layer's place."""
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), layer(2, 3, (3, 2)))
     with watch(model, directory=tmp_path) as watched:
@@ -132,12 +135,12 @@ def test_a_violation_can_be_made_again(layer: type[nn.Conv2d], tmp_path: Path) -
     with pytest.raises(Violation, match="reproduce"):
         watched.require()
     (case,), (script,) = tmp_path.glob("cases/*.json"), tmp_path.glob("repro/*.py")
-    assert replay(case)[0] == FAILED
+    assert replay(case, spares)[0] == FAILED
     assert _status(script) == 1
     name = f"tests.watch_layers:{layer.__name__}"
     for path in (case, script):
         path.write_text(path.read_text().replace(name, "torch.nn:Conv2d"))
-    assert replay(case)[0] == FIXED
+    assert replay(case, spares)[0] == FIXED
     assert _status(script) == 0
 
 

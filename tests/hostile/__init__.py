@@ -11,7 +11,8 @@ class Hostile:
 
     `kind` is what the judge must find in the last of `calls` calls; "" for nothing at all. `also`
     is another kind that is as true, where the machine's load decides which one shows. `alone`
-    tells that it leaves a process behind which others should not share.
+    tells that it leaves a process behind which others should not share. `where` is in the message:
+    the frame that the process was in, if it lets itself be asked.
     """
 
     place: str
@@ -21,6 +22,7 @@ class Hostile:
     pause: float = 0.0
     also: str | None = None
     alone: bool = True
+    where: str = ""
 
     @property
     def name(self) -> str:
@@ -34,15 +36,17 @@ class Hostile:
 
 
 HOSTILE: tuple[Hostile, ...] = (
-    Hostile("endings:segfault", "crash"),
+    Hostile("endings:segfault", "crash", where="in segfault"),
     Hostile("endings:abort", "crash"),
     Hostile("endings:killed", "crash"),
     Hostile("endings:stack_overflow", "crash"),
     Hostile("endings:exit_zero", "exit"),
     Hostile("endings:fork_and_exit", "exit"),
-    Hostile("endings:sleep", "hang"),
-    Hostile("endings:spin", "hang"),
+    Hostile("endings:sleep", "hang", where="in sleep"),
+    Hostile("endings:spin", "hang", where="in spin"),
     Hostile("endings:deaf_sleep", "hang"),
+    Hostile("endings:forges_its_stack", "hang", where="in nothing"),
+    Hostile("endings:closes_the_log_and_sleeps", "hang"),
     Hostile("endings:stopped", "hang"),
     Hostile("endings:fork_and_hang", "hang"),
     Hostile("endings:recursion", "error"),

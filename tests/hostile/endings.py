@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import mmap
 import os
 import signal
@@ -68,6 +69,29 @@ def deaf_sleep(x: Tensor, w: Tensor, y: Tensor) -> object:
     """Wait for ever and ignore every signal that can be ignored."""
     for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_IGN)
+    while True:
+        time.sleep(1)
+
+
+@hostile
+def forges_its_stack(x: Tensor, w: Tensor, y: Tensor) -> object:
+    """Wait for ever; where asked, answer with what would clear a terminal, without end."""
+
+    def answer(*_: object) -> None:
+        while True:
+            os.write(2, b'  File "\x1b[2J", line 1 in nothing\n' * 1000)
+            time.sleep(0.01)
+
+    faulthandler.unregister(signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, answer)
+    while True:
+        time.sleep(1)
+
+
+@hostile
+def closes_the_log_and_sleeps(x: Tensor, w: Tensor, y: Tensor) -> object:
+    """Wait for ever, with nothing to write to but the channel."""
+    os.closerange(0, 3)
     while True:
         time.sleep(1)
 

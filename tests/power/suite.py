@@ -51,7 +51,7 @@ class Hunt:
         if mutant.klass in LASTING:
             subject.runner.close()
         else:
-            self.workers.give(subject.runner)
+            subject.runner.close()
         return {**found, "cases": cases, "seconds": round(time.monotonic() - began, 1)}
 
 
