@@ -165,7 +165,8 @@ def test_recorded_defects_are_well_formed(defect: KnownDefect) -> None:
     assert set(defect.region) <= set(levels(call()))
     for factor in set(defect.region) & set(FACTORS):
         assert all(defect.region[factor]), factor
-    assert (defect.avoid is not None) == (defect.kind in ("crash", "hang"))
+    undrawn = defect.id == "onednn-strided-1x1-weight-float32"
+    assert (defect.avoid is not None) == (defect.kind in ("crash", "hang") and not undrawn)
     case = Case.from_json(defect.case)
     assert defect.covers(case)
     assert defect.checks(case, "module" if "padding_mode" in defect.region else "function", "cpu")
@@ -225,7 +226,7 @@ def test_known_crashes_are_stepped_round() -> None:
         "dilation": ("1,2",),
     }
     for defect in STOCK:
-        if defect.kind in ("crash", "hang"):
+        if defect.avoid is not None:
             only = one_by_one if "odd_blocks" in defect.region else empty_rows
             only = second if "derivatives" in defect.region else only
             only = {**only, "dtype": defect.region["dtype"]}

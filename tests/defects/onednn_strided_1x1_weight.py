@@ -1,0 +1,37 @@
+"""Torch's defect onednn-strided-1x1-weight.
+
+Symptom: heap corruption in the gradient of the weight of a strided 1x1 kernel, channels_last with
+fewer than 16 input channels: jit_bf16_1x1 copies the pixels that it reads in odd blocks, at steps
+of 16 channels, past the end of its scratch memory.
+
+Seen with torch 2.13, device_name cpu, onednn.bfloat16 True, cpu AVX512.
+
+Exit status: 1 while the defect is there, 0 when it is gone, 2 where it cannot show.
+"""
+
+import multiprocessing
+import sys
+
+import torch
+from torch.nn.functional import conv2d
+
+if (
+    torch.backends.cpu.get_cpu_capability() != "AVX512"
+    or not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+):
+    sys.exit(2)
+
+
+def call():
+    x = torch.empty(1, 1, 2, 8002, dtype=torch.bfloat16, memory_format=torch.channels_last).fill_(1)
+    w = torch.ones(1, 1, 1, 1, dtype=torch.bfloat16).requires_grad_()
+    g = torch.ones(1, 1, 2, 4001, dtype=torch.bfloat16)
+    found = conv2d(x, w, stride=(1, 2))
+    (found,) = torch.autograd.grad(found, w, g)
+
+
+child = multiprocessing.get_context("fork").Process(target=call)
+child.start()
+child.join()
+print("exit status of the call:", child.exitcode)
+sys.exit(child.exitcode != 0)

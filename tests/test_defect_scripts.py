@@ -1,0 +1,85 @@
+"""Each known defect of stock torch has a script that needs torch alone, and tells if it is there.
+
+All scripts together import torch once (`tests.run_defects`), so that they cost little.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+
+import pytest
+
+from properties.case import Case
+from properties.child import Spares
+from properties.known import KnownDefect
+from properties.replay import recheck
+from properties.stock import STOCK
+from tests.defect_scripts import FOLDER, path_of, script
+from tests.killing import subject_of
+from tests.plugin_targets import ROOT, environment
+
+TARGETS = {"function": "F.conv2d", "module": "nn.Conv2d"}
+# What these come from lies round the convolution: no other convolution mends it.
+AROUND = ("vmap-empty-batch", "per-sample", "torch-no-channels")
+
+
+def statuses(defects: Iterable[KnownDefect], function: str = "stock") -> dict[str, int]:
+    """Return the exit status of scripts by defect, run with a function of `tests.run_defects`."""
+    names = {path_of(defect).stem: defect.id for defect in defects}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.run_defects", function, *names],
+        cwd=ROOT,
+        env=environment(OMP_NUM_THREADS="1"),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return {names[name]: status for name, status in json.loads(done.stdout).items()}
+
+
+def test_each_defect_has_its_script() -> None:
+    """There is one for each known defect of stock torch, and no other."""
+    assert {path_of(defect) for defect in STOCK} == set(FOLDER.glob("*.py"))
+
+
+@pytest.mark.parametrize("defect", STOCK, ids=lambda defect: defect.id)
+def test_the_script_is_that_of_the_record(defect: KnownDefect) -> None:
+    """It is what `python -m tests.defect_scripts` writes now, up to the way it is laid out."""
+    written = ast.parse(path_of(defect).read_text())
+    assert ast.dump(written) == ast.dump(ast.parse(script(defect))), "write them again"
+
+
+def test_script_and_record_agree() -> None:
+    """A script exits 1 only on a build that the record names, and 2 on no such build.
+
+    Where it exits 0 on one, the suite finds the recorded call right, too. Where the record is of
+    builds without oneDNN the script turns it off itself.
+    """
+    spares = Spares()
+    subjects = {form: subject_of(name, spares) for form, name in TARGETS.items()}
+    here = subjects["function"].runner.facts
+    found = statuses(STOCK)
+    for defect in STOCK:
+        affected = defect.affects(here) or defect.affects({**here, "onednn.enabled": False})
+        assert found[defect.id] in ((0, 1) if affected else (0, 2)), defect.id
+        if affected and found[defect.id] == 0:
+            form = "module" if "padding_mode" in defect.region else "function"
+            case = Case.from_json(defect.case)
+            recheck(subjects[form], case, defect.checks(case, form, "cpu")[0])
+    for subject in subjects.values():
+        subject.runner.close()
+    spares.close()
+
+
+def test_scripts_tell_when_the_defect_is_gone() -> None:
+    """With a right convolution in torch's place, or one that refuses, they exit 0."""
+    cpu = [d for d in STOCK if "cudnn" not in d.affected and not d.id.startswith(AROUND)]
+    invalid, valid = ([d for d in cpu if bool(d.edits) == is_so] for is_so in (True, False))
+    found = statuses(invalid, "refusing") | statuses(valid, "right")
+    assert found == dict.fromkeys(found, 0)
+    assert len(found) == len(cpu)
