@@ -46,7 +46,9 @@ def inline(text: object) -> str:
     Numeric entities cannot begin a construct of markdown or HTML, whatever they stand for.
     """
     line = " ".join(printable(str(text)).split())
-    return re.sub(r"[^\w ,.()=+:-]|\b_|_\b", lambda found: f"&#{ord(found[0])};", line)
+    return re.sub(
+        r"[^\w ,.()=+:-]|(?<![^\W_])_|_(?![^\W_])", lambda found: f"&#{ord(found[0])};", line
+    )
 
 
 def fenced(text: str, language: str = "") -> str:
