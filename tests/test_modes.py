@@ -228,7 +228,7 @@ def test_a_case_refuses_what_no_call_can_be(case: Case, changes: dict[str, Any],
 
 def test_every_mode_is_drawn_where_it_is_asked_for() -> None:
     """All modes occur; those that cost much are rare; nothing else is drawn by default."""
-    found, _ = sample(cases(mode=MODES), 1000)
+    found, _ = sample(cases(mode=MODES), 2000)
     modes = [case.mode for case in found]
     assert set(modes) == set(MODES)
     assert 0 < modes.count("compile") < 0.03 * len(modes)
