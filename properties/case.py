@@ -178,16 +178,6 @@ class Case:
             changes["grad_output"] = Tensor(self.grad_output.shape, Recipe("ones"))
         return self.replace(**changes)
 
-    def along(self, derivative: str) -> Case:
-        """Return the call with a derivative along directions of the operands' own kinds."""
-        directions = {}
-        for name in GRADIENTS:
-            tensor = self.tensors.get(name)
-            if tensor is not None and isinstance(tensor.values, Recipe):
-                values = replace(tensor.values, seed=tensor.values.seed ^ 4096)
-                directions[f"direction_{name}"] = replace(tensor, values=values)
-        return self.replace(derivative=derivative, **directions)
-
     @cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits that identify the call."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from properties.case import Case
 from properties.domain import FACTORS, Domain, OutOfDomain
-from properties.drafts import SCALES, Draft, Geometry, Pair
+from properties.drafts import SCALES, Draft, Geometry, Pair, along
 from properties.dtypes import DTYPES, INTEGER
 from properties.feasibility import left_by_mode
 from properties.known import Avoidance, avoiding
@@ -103,7 +103,7 @@ def compose(
 
     def assemble(avoid: Avoidance) -> Case:
         case = draft.assemble(avoid).in_mode(mode)
-        return case if derivative == "first" else case.along(derivative)
+        return case if derivative == "first" else along(case, derivative)
 
     return avoiding(assemble)
 

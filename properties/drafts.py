@@ -5,7 +5,7 @@ Sizes are drawn of the *output*; the input's extent follows from them, so every 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from properties.case import Case, Tensor
 from properties.dtypes import INTEGER
@@ -154,3 +154,15 @@ class Draft:
             images = int(self.batch) if self.batch.isdigit() else 1
             terms.append(images * size[0] * size[1])
         return max(terms)
+
+
+def along(case: Case, derivative: str) -> Case:
+    """Return the call with a derivative along directions of the operands' own kinds."""
+    directions = {
+        f"direction_{name}": replace(
+            tensor, values=replace(tensor.values, seed=tensor.values.seed ^ 4096)
+        )
+        for name, tensor in case.tensors.items()
+        if name != "grad_output" and isinstance(tensor.values, Recipe)
+    }
+    return case.replace(derivative=derivative, **directions)

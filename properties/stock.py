@@ -5,49 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from properties.domain import FACTORS
-from properties.known import Avoidance, KnownDefect
+from properties.known import KnownDefect
 from properties.proofs import build, call, constant, ones
+from properties.stock_crashes import CRASHES, LARGE, ONEDNN
 from properties.stock_formats import FORMATS
 from properties.stock_gradients import GRADIENTS
 from properties.stock_other import OTHER
 from properties.stock_refusals import UNREFUSED
 from properties.stock_special import SPECIAL
 
-# With oneDNN switched off none of its defects is an excuse.
-_ONEDNN = tuple(mode for mode in FACTORS["mode"] if mode != "onednn-off")
-
-# oneDNN's forward kernels of small matrix products, where a whole row of outputs is padding: what
-# finishes a row (adding the bias, rounding to the stored dtype) runs on an address never set.
-_EMPTY_ROWS: dict[str, tuple[str, ...]] = {
-    "images": ("some",),
-    "rows": ("read the input",),
-    "columns": ("read only padding",),
-    "width_vs_dilation": ("narrower",),
-    "stride_w": ("2 or more",),
-    "several_columns": ("yes",),
-    "mode": _ONEDNN,
-}
-# The same of the convolution that double backward makes.
-_EMPTY_ROWS_AGAIN: dict[str, tuple[str, ...]] = {
-    "derivatives": ("second",),
-    "images": ("some",),
-    "rows_again": ("read the input",),
-    "columns_again": ("read only padding",),
-    "width_vs_stride": ("narrower",),
-    "dilation_w": ("2 or more",),
-    "several_columns_again": ("yes",),
-}
-_AGAIN: dict[str, Any] = {
-    "gradients": ("input", "weight"),
-    "derivative": "second",
-    "stride": [4, 3],
-    "padding": [1, 1],
-    "dilation": [1, 2],
-}
-_UPSTREAM = "https://github.com/pytorch/pytorch/issues/195394"
 _LARGE_IMAGE = constant(8, 1, 8, 5, 5, layout="channels_last")
-_LARGE = ("several images or groups, or large",)
 
 # Torch asks oneDNN for every bfloat16 and float16 convolution, for float32 only if it looks large.
 # A complex convolution is computed as three real ones, of its parts and of their sum.
@@ -60,117 +27,12 @@ _ONE_COLUMN: dict[str, tuple[str, ...]] = {
     "stride_h": ("1",),
     "stride_w": ("2 or more",),
     "dilation_w": ("1",),
-    "mode": _ONEDNN,
+    "mode": ONEDNN,
 }
 
 STOCK: tuple[KnownDefect, ...] = (
     *OTHER,
-    KnownDefect(
-        id="pytorch-195394",
-        summary="SIGSEGV in oneDNN's channels_last float32 convolution with bias, when every "
-        "output column reads only padding and the dilation exceeds the width",
-        upstream=_UPSTREAM,
-        affected=build("onednn.enabled"),
-        region={
-            "dtype": ("float32", "complex64"),
-            "bias": ("yes",),
-            "reads_as": ("channels_last",),
-            "work": _LARGE,
-            "groups": ("1", "2", "multiplier", "prime"),
-            **_EMPTY_ROWS,
-        },
-        kind="crash",
-        case=call(
-            "float32",
-            ones(1, 8, 8, 1, layout="channels_last"),
-            ones(4, 2, 1, 1),
-            ones(4),
-            stride=[1, 2],
-            padding=[0, 1],
-            dilation=[3, 3],
-            groups=4,
-        ),
-        avoid=Avoidance(min_width=3),
-    ),
-    KnownDefect(
-        id="pytorch-195394-bfloat16",
-        summary="the same crash in bfloat16, where it needs neither a bias nor a large call",
-        upstream=_UPSTREAM,
-        affected=build("onednn.bfloat16"),
-        region={
-            "dtype": ("bfloat16",),
-            "reads_as": ("channels_last",),
-            "groups": ("1", "2", "multiplier", "prime"),
-            **_EMPTY_ROWS,
-        },
-        kind="crash",
-        case=call(
-            "bfloat16",
-            ones(1, 8, 8, 1, layout="channels_last"),
-            ones(4, 2, 1, 1),
-            stride=[1, 2],
-            padding=[0, 1],
-            dilation=[3, 3],
-            groups=4,
-        ),
-        avoid=Avoidance(min_width=3),
-    ),
-    KnownDefect(
-        id="pytorch-195394-float16",
-        summary="the same crash in float16, in every memory layout and with any number of groups",
-        upstream=_UPSTREAM,
-        affected=build("onednn.float16"),
-        region={"dtype": ("float16",), **_EMPTY_ROWS},
-        kind="crash",
-        case=call(
-            "float16",
-            ones(1, 8, 8, 1),
-            ones(4, 2, 1, 1),
-            stride=[1, 2],
-            padding=[0, 1],
-            dilation=[3, 3],
-            groups=4,
-        ),
-        avoid=Avoidance(min_width=3),
-    ),
-    KnownDefect(
-        id="pytorch-195394-float16-second",
-        summary="the same crash in double backward, which computes the second gradient of the "
-        "weight by a convolution with stride and dilation exchanged",
-        upstream=_UPSTREAM,
-        affected=build("onednn.float16"),
-        region={"dtype": ("float16",), **_EMPTY_ROWS_AGAIN},
-        kind="crash",
-        case=call(
-            "float16",
-            ones(5, 2, 1, 1),
-            ones(2, 2, 1, 1),
-            grad_output=ones(5, 2, 1, 1),
-            **_AGAIN,
-        ),
-        avoid=Avoidance(min_width=3),
-    ),
-    KnownDefect(
-        id="pytorch-195394-bfloat16-second",
-        summary="the same in bfloat16, if that convolution's input, whose channels are the images, "
-        "or its weight, which is grad_output, is channels_last",
-        upstream=_UPSTREAM,
-        affected=build("onednn.bfloat16"),
-        region={
-            "dtype": ("bfloat16",),
-            "reads_as_again": ("channels_last",),
-            **_EMPTY_ROWS_AGAIN,
-        },
-        kind="crash",
-        case=call(
-            "bfloat16",
-            ones(5, 1, 1, 1, layout="odd-strides"),
-            ones(2, 1, 1, 1),
-            grad_output=ones(5, 2, 1, 1),
-            **_AGAIN,
-        ),
-        avoid=Avoidance(min_width=3),
-    ),
+    *CRASHES,
     KnownDefect(
         id="onednn-one-column",
         summary="wrong values and reads of unwritten memory in oneDNN's channels_last float32 "
@@ -179,7 +41,7 @@ STOCK: tuple[KnownDefect, ...] = (
         affected=build("onednn.enabled", cpu="AVX512"),
         region={
             "dtype": ("float32", "complex64"),
-            "work": _LARGE,
+            "work": LARGE,
             "in_channels": ("1",),
             **_ONE_COLUMN,
         },
@@ -223,7 +85,7 @@ STOCK: tuple[KnownDefect, ...] = (
         affected=build("onednn.bfloat16", cpu="AVX512"),
         region={
             "dtype": ("bfloat16",),
-            "mode": _ONEDNN,
+            "mode": ONEDNN,
             "images": ("some",),
             "passes": ("weight", "input+weight", "weight+bias", "input+weight+bias"),
             "reads_as": ("channels_last",),

@@ -10,6 +10,7 @@ import pytest
 
 import reference
 from properties.case import Case, Tensor
+from properties.drafts import along
 from properties.expect import enclose
 from properties.rows import STRICT
 from properties.values import Recipe
@@ -31,7 +32,7 @@ def second(dtype: str, params: Conv2dParams, has_bias: bool) -> Case:
     case = Case(x, weight, bias, params, dtype)
     gradients = ("input", "weight", "bias")[: 2 + has_bias]
     upstream = Tensor(case.output_shape, Recipe("integers", 4))
-    return case.replace(gradients=gradients, grad_output=upstream).along("second")
+    return along(case.replace(gradients=gradients, grad_output=upstream), "second")
 
 
 def total(case: Case, operands: dict[str, Any]) -> float:

@@ -10,6 +10,7 @@ import pytest
 
 from properties import violations as v
 from properties.case import Case, Tensor
+from properties.drafts import along
 from properties.dtypes import DTYPES, FLOATING
 from properties.implementation import Implementation
 from properties.repro import WRITTEN_OUT, script
@@ -82,7 +83,7 @@ def test_higher_derivatives_are_as_defined(
 ) -> None:
     """So are the tangent and the second-order gradients, of a function and of a layer."""
     case = call(dtype)
-    asked = (backward(case) if derivative == "second" else case).along(derivative)
+    asked = along(backward(case) if derivative == "second" else case, derivative)
     assert problems(asked, target, tmp_path) == []
 
 
@@ -93,7 +94,7 @@ def test_higher_derivatives_are_as_defined(
 def test_wrong_higher_derivatives_are_found(derivative: str, mutant: str, tmp_path: Path) -> None:
     """A wrong tangent and a wrong second-order gradient are told, by name."""
     case = call("float64")
-    asked = (backward(case) if derivative == "second" else case).along(derivative)
+    asked = along(backward(case) if derivative == "second" else case, derivative)
     told = problems(asked, f"tests.mutants.gradients:{mutant}", tmp_path)
     assert any(
         {"forward-mode": "tangent", "second": "second_"}[derivative] in line for line in told
