@@ -16,7 +16,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from properties.shares import ENDS
 
@@ -131,10 +130,15 @@ def errors(rows: Sequence[str], origin: Sequence[int]) -> str:
         extent = (left, left + width, top + height, top)
         shown = np.minimum(values, edges[-1] / 2)
         axes.imshow(shown, cmap=colours, norm=norm, interpolation="none", extent=extent)
-        for axis, extents in ((axes.xaxis, width), (axes.yaxis, height)):
-            axis.set_major_locator(MaxNLocator(max(1, min(8, extents - 1)), integer=True))
+        axes.set_xticks(_ticks(origin[1], width))
+        axes.set_yticks(_ticks(origin[0], height))
         axes.spines[:].set_visible(True)
         return _svg(figure, "Error of each element, in radii")
+
+
+def _ticks(first: int, extent: int) -> list[int]:
+    step = -(-extent // 8)
+    return [*range(first, first + extent, step)]
 
 
 def _svg(figure: Figure, label: str) -> str:

@@ -1,10 +1,8 @@
-"""What tests of pages run: implementations whose words and numbers end up on them."""
+"""What tests of pages run: an implementation whose words end up on them."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from tests.plugin_targets import agrees
 
 # Closes what it may stand in, of HTML and of markdown; turns red, and changes the direction.
 HOSTILE = (
@@ -16,10 +14,3 @@ HOSTILE = (
 def speaks(*arguments: Any) -> Any:
     """Refuse every call in words that are markup."""
     raise ValueError(HOSTILE)
-
-
-def spoils_a_corner(*arguments: Any) -> Any:
-    """Be wrong in the last element of each plane."""
-    y = agrees(*arguments)
-    y[..., -1:, -1:] += 1.0
-    return y

@@ -23,22 +23,25 @@ from properties.overview import printable
 from properties.page import page
 from properties.planned import PLANNED
 from tests import browser
-from tests.plugin_targets import ROOT, environment, property_of, shared_run
+from tests.plugin_targets import POINTWISE, ROOT, environment, property_of, shared_run
 from tests.report_targets import HOSTILE
 
 Report = dict[str, Any]
-VALUE = "test_value.py::test_value_lies_in_its_enclosure"
 KEPT = ("rows", "outcome", "origin")  # are read, not shown as they are
 
 
 @pytest.fixture
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """Return a report with two kinds of violation and a map, and with a coverage put in."""
-    wrong = ("tests.report_targets:speaks", "tests.report_targets:spoils_a_corner")
-    quick = ("--conv2d-seconds", "2")  # ends the search for a smaller case, too
-    impl = [word for name in wrong for word in ("--conv2d-impl", name)]
-    found = shared_run(tmp_path_factory, "pages", property_of(VALUE), *impl, *quick)
-    data: Report = json.loads(json.dumps(found.report))
+    """Return a report of a wrong value and of an exception in hostile words.
+
+    Its coverage, histogram and known defects are made up: a run that has them takes too long.
+    """
+    wrong = ("--conv2d-impl", "tests.plugin_targets:adds_one")
+    data: Report = shared_run(tmp_path_factory, "red", property_of(POINTWISE), *wrong).report
+    speaks = ("--conv2d-impl", "tests.report_targets:speaks", "--conv2d-seconds", "1")
+    other = shared_run(tmp_path_factory, "speaks", property_of(POINTWISE), *speaks).report
+    for name in ("items", "violations"):
+        data[name] += other[name]
     plan = list(cells({name: PLANNED[name] for name in ("dtype", "stride", "groups")}))
     data["items"][0] |= {"cells": [len(plan[::2]), len(plan)], "coverage": covered(plan, plan[::2])}
     data["items"][0]["histogram"] = {"float32 output": [5, *range(9)], "int8 output": [3] + [0] * 9}
@@ -108,14 +111,14 @@ def test_the_page_says_what_the_report_does(report: Report) -> None:
         *report["partial"],
         *(v[name] for v in report["violations"] for name in ("summary", "target", "kind")),
         *(Path(v["script"]).name for v in report["violations"]),
-        *("torch-no-channels", "FIXED", "value lies in its enclosure"),
+        *("torch-no-channels", "FIXED", "pointwise is a matrix product"),
     ):
         assert said in found.text, said
     hit, planned = report["items"][0]["cells"]
     assert f"{hit} of {planned}" in found.text
-    assert report["violations"][-1]["source"].strip() in found.text
+    assert printable(report["violations"][-1]["source"]).strip() in found.text
     maps = sum(len(violation["errors"]) for violation in report["violations"])
-    assert maps >= 2
+    assert maps
     assert found.names.count("svg") == maps + 2  # the coverage, and the histograms
     assert "float32" in found.text
 
@@ -266,7 +269,7 @@ def test_maps_show_where_the_errors_are() -> None:
     """Numbers that the schema allows are drawn: one element, an infinity, a window's own origin."""
     assert "<image" in drawings.errors(["inf"], [0, 0])
     text = drawings.errors([" ".join(["0", "1e300", "inf"] * 21)] * 64, [0, 7])
-    assert ">64<" in text
+    assert ">63<" in text
 
 
 @pytest.fixture

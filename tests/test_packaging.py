@@ -68,11 +68,12 @@ def test_wheel_holds_exactly_the_two_packages(wheel: zipfile.ZipFile) -> None:
 
 
 def test_wheel_holds_what_is_not_python(wheel: zipfile.ZipFile) -> None:
-    """The marks of typed packages, the script's template and the licence are not left behind."""
+    """The marks of typed packages, the templates and the licence are not left behind."""
     names = wheel.namelist()
     for package in PACKAGES:
         assert f"{package}/py.typed" in names
-    assert {"properties/script.py.template", "properties/large.py.template"} <= set(names)
+    templates = ("script.py.template", "large.py.template", "page.html.jinja")
+    assert {f"properties/{name}" for name in templates} <= set(names)
     assert any(os.path.basename(name) == "LICENSE" for name in names)  # noqa: PTH119
 
 
