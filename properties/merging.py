@@ -92,8 +92,7 @@ def _joined(group: Sequence[Record]) -> Record:
         joined[name] = sum(item[name] for item in group)
     joined["used"] = max(item["used"] for item in group)
     joined["shares"] = _largest(item["shares"] for item in group)
-    joined["histogram"] = _added(item["histogram"] for item in group)
-    joined["histogram"] = _stacked(item["histogram"] for item in group)
+    joined["histogram"] = stacked(item["histogram"] for item in group)
     joined["known"] = _summed(item["known"] for item in group)
     joined["notes"] = list(dict.fromkeys(note for item in group for note in item["notes"]))
     joined["digest"] = " ".join(item["digest"] for item in group)
@@ -120,16 +119,8 @@ def _summed(tables: Iterable[dict[str, int]]) -> dict[str, int]:
     return total
 
 
-def _added(tables: Iterable[dict[str, list[int]]]) -> dict[str, list[int]]:
-    total: dict[str, list[int]] = {}
-    for name, counts in (entry for table in tables for entry in table.items()):
-        total[name] = [
-            sum(both) for both in zip(total.get(name, [0] * len(counts)), counts, strict=True)
-        ]
-    return total
-
-
-def _stacked(tables: Iterable[dict[str, list[int]]]) -> dict[str, list[int]]:
+def stacked(tables: Iterable[dict[str, list[int]]]) -> dict[str, list[int]]:
+    """Return the sum of histograms, by name and bin."""
     total: dict[str, list[int]] = {}
     for name, bins in (entry for table in tables for entry in table.items()):
         total[name] = [a + b for a, b in zip(total.get(name, [0] * len(bins)), bins, strict=True)]

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from properties import drawings
+from properties.merging import stacked
 from properties.outcome import Record
 from properties.overview import coverages, defects, facts, named, printable, repeats, rows, titled
 
@@ -92,9 +93,5 @@ def _share(entry: tuple[str, Sequence[int]]) -> float:
 
 
 def _histogram(items: Sequence[Record]) -> Markup | None:
-    total: dict[str, list[int]] = {}
-    for item in items:
-        for name, counts in item["histogram"].items():
-            before = total.get(name, [0] * len(counts))
-            total[name] = [a + b for a, b in zip(before, counts, strict=True)]
+    total = stacked(item["histogram"] for item in items)
     return _picture(drawings.histograms(total)) if total else None
