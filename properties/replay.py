@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from properties import violations as v
 from properties.case import Case, Tensor
-from properties.child import CannotStart, Spares
+from properties.child import CannotStart
 from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.invalid import calls_of
@@ -19,6 +19,7 @@ from properties.refusal import require_refusals
 from properties.relations import exactly
 from properties.rows import parse
 from properties.runner import NotLoadable, Runner
+from properties.spares import Spares
 from properties.steps import steps_of
 from properties.subject import Subject
 

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from properties import violations as v
 from properties.case import Case
-from properties.child import CannotStart, Child, MemoryExceeded, Spares
+from properties.child import CannotStart, Child, MemoryExceeded
 from properties.implementation import Implementation
 from properties.observation import Observation, observe, payload_limit
 from properties.requests import encode
+from properties.spares import Spares
 from properties.steps import Log, Step
 from properties.wire import Buffer, ChannelClosed, ChannelTimeout, Header, WireError
 

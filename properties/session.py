@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from properties import known_file, recording, summary
-from properties.child import CannotStart, Child, Spares, interrupted_by_sigterm
+from properties.child import CannotStart, Child, interrupted_by_sigterm
 from properties.domain import Domain
 from properties.implementation import DEFAULTS, Implementation, inherent
 from properties.large import needed, require_memory
@@ -27,6 +27,7 @@ from properties.report import compose, write
 from properties.rows import Rows, load
 from properties.runner import NotLoadable, Runner
 from properties.shards import Shard
+from properties.spares import Spares
 from properties.stock import stock_defects
 from properties.subject import Subject
 

@@ -20,11 +20,11 @@ from hypothesis.strategies import SearchStrategy
 
 from properties import known
 from properties.case import Case
-from properties.child import Spares
 from properties.domain import FACTORS, Domain, activated
 from properties.dtypes import FLOATING
 from properties.planned import COSTLY
 from properties.search import Search
+from properties.spares import Spares
 from properties.strategies import cases
 from properties.violations import Violation
 from tests.killing import subject_of

@@ -11,13 +11,14 @@ from typing import Any
 
 import properties
 from properties import known
-from properties.child import Child, Spares
+from properties.child import Child
 from properties.domain import Domain, OutOfDomain, activated
 from properties.implementation import Implementation, inherent
 from properties.profiles import DEFAULT, PROFILES, prepare
 from properties.rows import builtin
 from properties.runner import Runner
 from properties.search import Search
+from properties.spares import Spares
 from properties.stock import stock_defects
 from properties.subject import Subject
 from properties.violations import Violation

@@ -14,11 +14,11 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from properties.case import Case
-from properties.child import Spares
 from properties.domain import FACTORS, activated
 from properties.known import KnownDefect
 from properties.placing import specials
 from properties.replay import recheck
+from properties.spares import Spares
 from properties.stock import STOCK
 from properties.strategies import cases
 from properties.violations import Violation

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 import pytest
 
 from properties.case import Case
-from properties.child import Spares
 from properties.known import KnownDefect
 from properties.replay import recheck
+from properties.spares import Spares
 from properties.stock import STOCK
 from tests.defect_scripts import FOLDER, path_of, script
 from tests.killing import subject_of

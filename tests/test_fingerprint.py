@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from properties.__main__ import main
-from properties.child import Spares
 from properties.dots import Setting
 from properties.fingerprint import Cell, Fingerprint, fingerprint
 from properties.implementation import Implementation
 from properties.runner import Runner
+from properties.spares import Spares
 from properties.traits import TRAITS
 from tests.killing import Recycling
 

@@ -11,11 +11,12 @@ import pytest
 
 from properties import runner as runner_module
 from properties.case import Case, Tensor
-from properties.child import Child, Spares
+from properties.child import Child
 from properties.expect import enclose
 from properties.implementation import Implementation
 from properties.judge import judge
 from properties.runner import NotLoadable, Runner
+from properties.spares import Spares
 from properties.values import Recipe
 from properties.violations import KINDS, LateWriteViolation, ReplyViolation, Violation
 from properties.wire import Header

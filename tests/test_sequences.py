@@ -14,7 +14,6 @@ from properties import finish as finish_module
 from properties import violations as v
 from properties.behaviour import classify
 from properties.case import OPERANDS, Case, Tensor
-from properties.child import Spares
 from properties.domain import Domain
 from properties.finish import finish
 from properties.implementation import Implementation
@@ -23,6 +22,7 @@ from properties.repro import script
 from properties.runner import Runner
 from properties.search import Search
 from properties.sequences import CHANGES, renewed, sequence, strided
+from properties.spares import Spares
 from properties.steps import Calls, Step, check_of, described, steps_of
 from properties.subject import Subject
 from properties.values import Recipe
