@@ -25,12 +25,14 @@ class Implementation:
     """`target` is "package.module:name" (or "nn.Conv2d", "F.conv2d"); `device` a torch device.
 
     The object is either a function with `torch.nn.functional.conv2d`'s signature, called with
-    positional arguments, or a subclass of `torch.nn.Module` with `torch.nn.Conv2d`'s.
+    positional arguments, or a subclass of `torch.nn.Module` with `torch.nn.Conv2d`'s. Of torch's
+    own on the CPU the output `keeps_format`: others may return it in any strides.
     """
 
     target: str
     device: str = "cpu"
     rows: Rows = field(default_factory=Rows, compare=False)
+    keeps_format: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         target = ALIASES.get(self.target, self.target)
@@ -66,13 +68,14 @@ class Implementation:
         return self.rows.of(dtype, result, mode)
 
     def on(self, facts: Mapping[str, Any]) -> Implementation:
-        """Return torch's own with the rows of the device that `facts` describe.
+        """Return torch's own with the claims that hold on the device that `facts` describe.
 
         Others are returned as they are, and so is what has declared rows already.
         """
         if not self.is_stock or self.rows.declared:
             return self
-        return replace(self, rows=builtin(self.device, facts))
+        rows = builtin(self.device, facts)
+        return replace(self, rows=rows, keeps_format=self.device == "cpu")
 
     def __str__(self) -> str:
         return f"{self.short} on {self.device}"

@@ -85,7 +85,7 @@ class KnownDefect:
     def checks(self, case: Case, form: str, device: str) -> list[dict[str, Any]]:
         """Return what to do with a call of the region, as `recheck` takes it, to see the defect."""
         if not self.edits:
-            return [{"kind": "call"}]
+            return [{"kind": "format" if self.kind == "format" else "call"}]
         found = [edit for edit in edits(case, form, device) if edit.name in self.edits]
         found.sort(key=lambda edit: self.edits.index(edit.name))
         return [check_of([Invalid(case, (edit,))]) for edit in found]

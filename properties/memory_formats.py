@@ -20,8 +20,8 @@ def memory_levels(case: Case) -> dict[str, str]:
         f"{name}_layout": "none" if tensor is None else tensor.effective_layout
         for name, tensor in operands.items()
     }
-    image, weight = _as_batch(case.input), _as_batch(case.weight)
-    upstream = None if case.grad_output is None else _as_batch(case.grad_output)
+    image, weight = as_batch(case.input), as_batch(case.weight)
+    upstream = None if case.grad_output is None else as_batch(case.grad_output)
     nhwc = reads_as_channels_last(image) or reads_as_channels_last(weight)
     again = upstream is not None and any(map(reads_as_channels_last, _swapped(image, upstream)))
     if DTYPES[case.dtype].kind == "complex":
@@ -44,7 +44,7 @@ def memory_format(form: Form) -> str:
     """
     if reads_as_channels_last(form):
         return "channels_last"
-    dense = _is_dense(form, CHANNELS_LAST_ORDER) and not _is_dense(form, CONTIGUOUS_ORDER)
+    dense = is_dense(form, CHANNELS_LAST_ORDER) and not is_dense(form, CONTIGUOUS_ORDER)
     return "both ways" if dense else "contiguous"
 
 
@@ -64,7 +64,7 @@ def reads_as_channels_last(form: Form) -> bool:
     return True
 
 
-def _as_batch(tensor: Tensor) -> Form:
+def as_batch(tensor: Tensor) -> Form:
     """Return shape and strides, of an image alone those that `unsqueeze` gives its batch."""
     if len(tensor.shape) == 3:
         first = tensor.shape[0] * tensor.strides[0]
@@ -85,7 +85,7 @@ def _copied(form: Form) -> Form:
     """
     shape, strides = form
     order = sorted(CONTIGUOUS_ORDER, key=lambda axis: (strides[axis], shape[axis]))
-    if _is_dense(form, order):
+    if is_dense(form, order):
         return form
     dense, step = list(strides), 1
     for axis in order:
@@ -94,7 +94,8 @@ def _copied(form: Form) -> Form:
     return shape, tuple(dense)
 
 
-def _is_dense(form: Form, order: Sequence[int]) -> bool:
+def is_dense(form: Form, order: Sequence[int]) -> bool:
+    """Tell whether the elements lie side by side in this order; extents of one do not count."""
     shape, strides = form
     step = 1
     for axis in order:

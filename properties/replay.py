@@ -14,6 +14,7 @@ from properties.child import CannotStart
 from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.invalid import calls_of
+from properties.output_format import require_format
 from properties.recording import read
 from properties.refusal import require_refusals
 from properties.relations import exactly
@@ -33,6 +34,7 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
     kind "call"    every element in its enclosure, and all that a single call owes
     kind "repeat"  the same bits every time
     kind "scale"   2^power times the input and bias give 2^power times the output
+    kind "format"  the output in the memory format that torch documents
     kind "sequence"  the calls of the steps in order, each as in "call", in shared memory
     kind "refuse"  the call, changed as each of `check["calls"]` says, is refused; then it is right
     kind "train"   every step of gradient descent in its enclosure
@@ -58,18 +60,24 @@ def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
         recheck_initial(subject, case, check)
     elif kind == "scale":
         _recheck_scaling(subject, case, int(check["power"]))
+    elif kind == "format":
+        require_format(subject.run(case))
     elif kind == "repeat":
-        first = subject.run(case)
-        for _ in range(TIMES):
-            if subject.run(case).raw != first.raw:
-                title = "the same call gives other bits when it is made again"
-                raise v.NondeterminismViolation(title, case, check=check)
+        _recheck_bits(subject, case, check)
     elif kind != "call":
         raise ValueError(f"`kind`={kind!r} is not a check that this version knows")
     else:
         # What depends on history (a stale buffer, a late write) needs a second call.
         for _ in range(TIMES):
             subject.check(case)
+
+
+def _recheck_bits(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
+    first = subject.run(case)
+    for _ in range(TIMES):
+        if subject.run(case).raw != first.raw:
+            title = "the same call gives other bits when it is made again"
+            raise v.NondeterminismViolation(title, case, check=check)
 
 
 def _recheck_scaling(subject: Subject, case: Case, power: int) -> None:

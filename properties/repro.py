@@ -58,7 +58,9 @@ def script(violation: Violation, implementation: Implementation) -> str:
     tensors = _operands(case)
     training = _training(violation, tensors) if check["kind"] == "train" else None
     steps = steps_of(check) if check["kind"] == "sequence" else ()
-    plain = check["kind"] not in ("train", "initial")
+    expected = _expected(case, implementation) if check["kind"] not in ("train", "initial") else {}
+    if check["kind"] == "format":
+        expected["output"]["strides"] = check["strides"]
     return SCRIPT.substitute(
         title=_docstring(violation),
         target=repr(implementation.target),
@@ -71,7 +73,7 @@ def script(violation: Violation, implementation: Implementation) -> str:
         mode=repr(case.mode),
         mode_code=f"{SNIPPETS[case.mode]}\n\n" if SNIPPETS[case.mode] else "",
         varying=repr(varying(case, implementation.device)),
-        expected=_literal(_expected(case, implementation) if plain else {}),
+        expected=_literal(expected),
         power=repr(check.get("power", 0)),
         training=_literal(training),
         sequence=_literal([_step(step, implementation) for step in steps]),

@@ -1,4 +1,4 @@
-"""The known defects of torch where its two rules for channels_last disagree about a tensor.
+"""The known defects of torch around channels_last, most where its two rules for that disagree.
 
 Strides of extents of one decide what a tensor is read as, and do not matter to whether it is dense:
 `unsqueeze`, `permute` and images without a batch make such tensors ("both ways" in
@@ -13,7 +13,7 @@ from typing import Any
 
 from properties.domain import FACTORS
 from properties.known import KnownDefect
-from properties.proofs import build, call, integers
+from properties.proofs import build, call, integers, ones
 
 Levels = Mapping[str, tuple[str, ...]]
 
@@ -160,6 +160,27 @@ FORMATS: tuple[KnownDefect, ...] = (
             grad_output=integers(1, 2, 2, 2, layout="channels_last"),
             derivative="second",
             groups=2,
+        ),
+    ),
+    KnownDefect(
+        id="nnpack-contiguous-output",
+        summary="a contiguous output although the input or the weight is channels_last, from "
+        "NNPACK, which torch asks from 16 images on where there is no oneDNN",
+        upstream="",
+        affected={**_TORCH, "onednn.enabled": "False"},
+        region={
+            "dtype": ("float32",),
+            "batch": tuple(map(str, range(16, 2**12))),
+            "dilation": ("1",),
+            "padding_vs_kernel": ("below",),
+            "pixels": ("several",),
+            "reads_as": ("channels_last",),
+        },
+        kind="format",
+        case=call(
+            "float32",
+            ones(16, 2, 2, 2, layout="channels_last"),
+            ones(2, 2, 1, 1),
         ),
     ),
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 
 from properties.case import Case
+from properties.domain import FACTORS, OutOfDomain
 from properties.observation import described
+from properties.output_format import require_format
 from properties.strategies import cases, either
 from properties.subject import Subject
 from properties.violations import NondeterminismViolation
@@ -15,6 +17,26 @@ from properties.violations import NondeterminismViolation
 def test_inputs_are_unchanged(conv2d: Subject, case: Case) -> None:
     """No byte of input, weight, bias or grad_output is another after the call, nor any beside."""
     conv2d.run(case)
+
+
+@given(
+    case=cases(
+        layout=("contiguous", "channels_last"),
+        batch=tuple(level for level in FACTORS["batch"] if level not in ("0", "unbatched")),
+        padding_mode=("zeros",),
+        passes=("forward",),
+    )
+)
+def test_output_has_the_memory_format_of_its_operands(conv2d: Subject, case: Case) -> None:
+    """The output is channels_last if the input or the weight is, and contiguous if both are.
+
+    Torch documents it of its own convolution, and says nothing where extents of one leave open what
+    an operand is. Other padding modes hand on what their padding returns; on CUDA it depends on the
+    library that is asked. Neither is checked.
+    """
+    if not conv2d.implementation.keeps_format:
+        raise OutOfDomain("memory formats are a claim of torch's own convolution on the CPU")
+    require_format(conv2d.run(case))
 
 
 # Calls that a kernel may answer with its own input.

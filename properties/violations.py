@@ -102,6 +102,12 @@ class DeviceViolation(Violation):
     kind = "device"
 
 
+class FormatViolation(Violation):
+    """The output lies in memory in another format than torch documents."""
+
+    kind = "format"
+
+
 class TypeViolation(Violation):
     """What came back is not a plain strided torch.Tensor."""
 

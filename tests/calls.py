@@ -53,6 +53,8 @@ def compare(target: Target, call: Call) -> list[str]:
         wrong = results(target, call, held)
         found += [name for name, value in right.items() if not same(value, wrong[name])]
         found += [f"{name} was written" for name in fresh if not same(fresh[name], tensors[name])]
+        if call.strides and right["output"].stride() != wrong["output"].stride():
+            found.append("the output's strides")
         memory = {tensor.untyped_storage().data_ptr() for tensor in [*tensors.values(), *earlier]}
         if wrong["output"].untyped_storage().data_ptr() in memory - {0}:  # of no element
             found.append("the output is not its own")

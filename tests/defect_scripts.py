@@ -19,6 +19,8 @@ from properties.case import Case
 from properties.dtypes import DTYPES, Exact
 from properties.invalid import Edit, Invalid
 from properties.known import KnownDefect
+from properties.layouts import place
+from properties.output_format import documented_format
 from properties.rows import STRICT
 from properties.special import enclosures
 from properties.stock import STOCK
@@ -43,6 +45,11 @@ COMPARED = """\
 print("found   ", found.flatten().tolist())
 print("expected", expected.flatten().tolist())
 torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
+"""
+STRIDES = """\
+print("found   ", found.stride())
+print("expected", expected)
+sys.exit(found.stride() != expected)
 """
 IN_A_CHILD = """\
 child = multiprocessing.get_context("fork").Process(target=call)
@@ -170,6 +177,9 @@ def _call(defect: KnownDefect, case: Case) -> list[str]:
         made = [*_operands(case, tuple(SHORT)), *_made(case)]
     if defect.kind == "crash":
         return ["def call():", textwrap.indent("\n".join(made), "    "), "\n", IN_A_CHILD]
+    if defect.kind == "format":
+        strides = place(case.output_shape, documented_format(case)).strides
+        return [*made, f"expected = {strides}", "", STRIDES]
     return [*made, _expected(case), "", COMPARED]
 
 

@@ -19,6 +19,7 @@ SEES = "test_special_values_reach_what_sees_them"
 ENDS = "test_ends_of_the_range_lie_in_their_enclosures"
 REFUSED = "test_invalid_calls_are_refused"
 UNCHANGED = "test_inputs_are_unchanged"
+FORMAT = "test_output_has_the_memory_format_of_its_operands"
 EMPTY = "test_an_empty_batch_has_an_empty_output"
 CHANNELLESS = "test_without_input_channels_the_output_is_the_bias"
 LARGE = "test_large_extents_at_sampled_positions"
@@ -76,7 +77,7 @@ FEATURES: tuple[Feature, ...] = (
     _covered(33, "complex64 and complex128", PAIRS),
     Feature("34", "complex32", why_not="not calibrated; torch warns that it is experimental"),
     Feature("35", "other dtypes out than in", why_not="conv2d has none; autocast is row 73"),
-    _covered(36, "channels_last of each operand", PAIRS),
+    _covered(36, "channels_last of each operand, and of the output", PAIRS, FORMAT),
     _covered(37, "arbitrary strides", PAIRS),
     _covered(38, "slices", PAIRS),
     _covered(39, "expanded and overlapping", PAIRS),

@@ -71,11 +71,11 @@ def gate() -> dict[str, Test]:
 def subject_of(
     target: str, spares: Spares, domain: Domain | None = None, device: str = "cpu"
 ) -> Subject:
-    """Return a started subject; torch's rows and known defects are its own too, it calls torch."""
+    """Return a started subject; torch's claims and known defects are its own: it calls torch."""
     implementation = Implementation(target, device)
     runner = Runner(implementation, spares)
     facts = runner.start()
-    implementation = replace(implementation, rows=builtin(device, facts))
+    implementation = replace(implementation, rows=builtin(device, facts), keeps_format=True)
     domain = inherent(domain or Domain(), implementation, runner.form)
     return Subject(implementation, runner, domain, stock_defects(facts))
 

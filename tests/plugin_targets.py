@@ -104,6 +104,11 @@ def writes_next_to_its_input(*arguments: Any) -> Any:
     return _conv2d(*arguments)
 
 
+def returns_contiguous(*arguments: Any) -> Any:
+    """Return a contiguous output, whatever lies in channels_last memory."""
+    return _conv2d(*arguments).contiguous()
+
+
 def raises(*arguments: Any) -> Any:
     """Refuse a valid call."""
     raise ValueError("no kernel for this shape")
@@ -169,6 +174,7 @@ DEFECTS = (
     Defect("writes_next_to_its_input", "mutation", CALL),
     Defect("reuses_its_buffer", "alias", CALL),
     Defect("drops_last_column", "shape", CALL),
+    Defect("returns_contiguous", "format", {"kind": "format"}),
     Defect("raises", "error", CALL, TRAINED),
 )  # fmt: skip
 

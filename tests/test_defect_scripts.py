@@ -23,8 +23,8 @@ from tests.killing import subject_of
 from tests.plugin_targets import ROOT, environment
 
 TARGETS = {"function": "F.conv2d", "module": "nn.Conv2d"}
-# What these come from lies round the convolution: no other convolution mends it.
-AROUND = ("vmap-empty-batch", "per-sample", "torch-no-channels")
+# Some come from what lies round the convolution, and a right one need not keep a memory format.
+AROUND = ("vmap-empty-batch", "per-sample", "torch-no-channels", "nnpack")
 
 
 def statuses(defects: Iterable[KnownDefect], function: str = "stock") -> dict[str, int]:

@@ -22,6 +22,7 @@ BIAS = "test_bias_adds"
 BATCH = "test_batch_rows_are_independent"
 UNBATCHED = "test_unbatched_is_a_batch_of_one"
 UNCHANGED = "test_inputs_are_unchanged"
+FORMAT = "test_output_has_the_memory_format_of_its_operands"
 OWNS = "test_output_owns_its_memory"
 SAME_BITS = "test_same_call_gives_same_bits"
 GRADIENTS = "test_gradients_lie_in_their_enclosures"
@@ -67,6 +68,7 @@ PROPERTIES = (
     BATCH,
     UNBATCHED,
     UNCHANGED,
+    FORMAT,
     OWNS,
     SAME_BITS,
     GRADIENTS,
@@ -125,6 +127,7 @@ class Call:
     before       a call that is made first, and is right
     overwrite    each output is written to before the next call
     between      each backward pass has a call with other values before it
+    strides      those of the output count, too
     unseen       torch does not count the changes of the operands
     invalid      the call is made with each edit of this name (`properties.edits`), then as it is
     """
@@ -151,6 +154,7 @@ class Call:
     before: Call | None = None
     overwrite: bool = False
     between: bool = False
+    strides: bool = False
     unseen: bool = False
     invalid: str = ""
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue import ASKED, GRADIENTS, PAIRS, VALUE, Call, Mutant
+from tests.mutants.catalogue import ASKED, FORMAT, GRADIENTS, PAIRS, VALUE, Call, Mutant
 
 CHANNELS_LAST = ("input", "weight")
 
 LAYOUTS = (
+    Mutant(
+        "layouts:output_in_the_format_of_the_input",
+        "a channels_last weight alone does not make the output channels_last",
+        (FORMAT,),
+        Call(layouts=("weight",), strides=True),
+        Call(layouts=("input",), strides=True),
+        klass="layout",
+        source="pytorch#82060",
+        region={"input_layout": "contiguous", "weight_layout": "channels_last"},
+    ),
     Mutant(
         "layouts:channel_slice_read_as_packed",
         "some channels of a channels_last input are read as if packed",
