@@ -28,6 +28,7 @@ from properties.tensors import Tensor
 
 FOLDER = Path(__file__).parent / "defects"
 SHORT = {"input": "x", "weight": "w", "bias": "b", "grad_output": "g"}
+ALONG = {"direction_input": "dx", "direction_weight": "dw"}
 # What tells that a build is another than the affected ones, by the fact that names them.
 ELSEWHERE = {
     "cpu": 'torch.backends.cpu.get_cpu_capability() != "{}"',
@@ -123,7 +124,7 @@ def _operands(case: Case, names: Sequence[str]) -> Iterator[str]:
         if name in case.tensors:
             leaf = name in case.gradients and "grad_output" in names
             written = _tensor(case.tensors[name], case.arrays[name], case.dtype)
-            yield f"{SHORT[name]} = {written}{'.requires_grad_()' if leaf else ''}"
+            yield f"{(SHORT | ALONG)[name]} = {written}{'.requires_grad_()' if leaf else ''}"
 
 
 def _tensor(tensor: Tensor, values: Exact, dtype: str) -> str:
@@ -173,6 +174,8 @@ def _call(defect: KnownDefect, case: Case) -> list[str]:
         return [*_invalid(defect, case), REFUSED]
     if case.derivative == "per-sample":
         made = [*_operands(case, ("input", "weight")), *_per_sample(case)]
+    elif case.derivative == "second":
+        made = [*_operands(case, (*SHORT, *ALONG)), *_second(case)]
     else:
         made = [*_operands(case, tuple(SHORT)), *_made(case)]
     if defect.kind == "crash":
@@ -189,6 +192,12 @@ def _per_sample(case: Case) -> Iterator[str]:
     yield "found = torch.vmap(torch.func.grad(loss), (None, 0))(w, x)"
 
 
+def _second(case: Case) -> Iterator[str]:
+    yield f"y = conv2d(x, w{_arguments(case.arguments)})"
+    yield "of_x, of_w = torch.autograd.grad(y, (x, w), g, create_graph=True)"
+    yield "(found,) = torch.autograd.grad((dx * of_x).sum() + (dw * of_w).sum(), x)"
+
+
 def _made(case: Case) -> Iterator[str]:
     bias = ", b" if case.bias is not None else ""
     call = {
@@ -203,7 +212,7 @@ def _made(case: Case) -> Iterator[str]:
 def _expected(case: Case) -> str:
     """Return the definition's result, of the one gradient if one is asked for."""
     name = case.gradients[0] if case.gradients else "output"
-    name = f"sample_{name}" if case.derivative == "per-sample" else name
+    name = {"per-sample": "sample_", "second": "second_"}.get(case.derivative, "") + name
     exact = next(iter(enclosures(case, name, STRICT[case.dtype]).values())).mid
     return f"expected = {_values(DTYPES[case.dtype].rounded(exact), case.dtype)}"
 
