@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from properties.case import Case
+from properties.dtypes import DTYPES
 from properties.tensors import Tensor
 
+Axes = tuple[int, ...]
 CHANNELS_LAST_ORDER = (1, 3, 2, 0)  # axes from the fastest to the slowest
 
 
@@ -15,7 +17,11 @@ def memory_levels(case: Case) -> dict[str, str]:
         f"{name}_layout": "none" if tensor is None else tensor.effective_layout
         for name, tensor in operands.items()
     }
-    nhwc = reads_as_channels_last(case.input) or reads_as_channels_last(case.weight)
+    factors = (case.input, case.weight)
+    nhwc = any(map(reads_as_channels_last, factors))
+    if DTYPES[case.dtype].kind == "complex":
+        # Torch convolves the sum of the parts too, which is dense whatever they are.
+        nhwc = nhwc or any(_reads_as_channels_last(*summed(tensor)) for tensor in factors)
     return {
         **layouts,
         "reads_as": "channels_last" if nhwc else "contiguous",
@@ -36,7 +42,7 @@ def memory_format(tensor: Tensor) -> str:
     return "both ways" if dense else "contiguous"
 
 
-def _as_batch(tensor: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _as_batch(tensor: Tensor) -> tuple[Axes, Axes]:
     """Return shape and strides, of an image alone those that `unsqueeze` gives its batch."""
     if len(tensor.shape) == 3:
         first = tensor.shape[0] * tensor.strides[0]
@@ -62,7 +68,10 @@ def reads_as_channels_last(tensor: Tensor) -> bool:
     """
     if len(tensor.shape) < 3:
         return False
-    shape, strides = _as_batch(tensor)
+    return _reads_as_channels_last(*_as_batch(tensor))
+
+
+def _reads_as_channels_last(shape: Axes, strides: Axes) -> bool:
     least = 0
     for axis in CHANNELS_LAST_ORDER:
         step, extent = strides[axis], shape[axis]
@@ -70,3 +79,26 @@ def reads_as_channels_last(tensor: Tensor) -> bool:
             return False
         least = step * max(extent, 1)
     return True
+
+
+def summed(tensor: Tensor) -> tuple[Axes, Axes]:
+    """Return shape and strides of the sum of a complex tensor's parts, which have gaps.
+
+    As `TensorIteratorBase::reorder_dimensions` (aten/src/ATen/TensorIterator.cpp) orders the axes:
+    by stride, of equal ones by extent, and those with a stride of 0 stay where they are.
+    """
+    shape, strides = _as_batch(tensor)
+    order = [3, 2, 1, 0]  # from the fastest to the slowest
+    for end in range(1, 4):
+        for place in range(end, 0, -1):
+            inner, outer = order[place - 1], order[place]
+            if 0 in (strides[inner], strides[outer]):
+                continue
+            if (strides[inner], shape[inner]) <= (strides[outer], shape[outer]):
+                break
+            order[place - 1 : place + 1] = outer, inner
+    dense, step = [0] * 4, 1
+    for axis in order:
+        dense[axis] = step
+        step *= shape[axis]
+    return shape, tuple(dense)

@@ -1,13 +1,16 @@
-"""Known defects of torch's bfloat16 gradients: narrow inputs, and strided 1x1 kernels."""
+"""Known defects of oneDNN's gradients: narrow inputs in bfloat16, and strided 1x1 kernels."""
 
 from __future__ import annotations
 
+from properties.domain import FACTORS
 from properties.known import Avoidance, KnownDefect
 from properties.proofs import build, call, integers, ones
 
 _AVX512 = build("onednn.bfloat16", cpu="AVX512")
 _OF_WEIGHT = ("weight", "input+weight", "weight+bias", "input+weight+bias")
 _OF_INPUT = ("input", "input+weight", "input+bias", "input+weight+bias")
+
+_LARGE = tuple(map(str, range(28, 2**12)))  # extents of outputs; no such call is drawn
 
 _NARROW: dict[str, tuple[str, ...]] = {
     "dtype": ("bfloat16",),
@@ -144,16 +147,42 @@ GRADIENTS: tuple[KnownDefect, ...] = (
         },
         kind="crash",
         shows_as=("value", "relation", "nondeterminism", "class", "poison"),
-        # 1009 is prime: the second of two blocks starts 32 KiB on, in 4 KiB. Of few outputs the
+        # 4001 is prime: the second of two blocks starts 128 KiB on, in 16 KiB. Of few outputs the
         # same damages the heap, and the process ends later or not at all.
         case=call(
             "bfloat16",
-            ones(1, 1, 2, 2018, layout="channels_last"),
+            ones(1, 1, 2, 8002, layout="channels_last"),
             ones(1, 1, 1, 1),
             gradients=("weight",),
-            grad_output=ones(1, 1, 2, 1009),
+            grad_output=ones(1, 1, 2, 4001),
             stride=[1, 2],
         ),
         avoid=Avoidance(min_height=16),  # four rows of outputs or more: more than three blocks
+    ),
+    KnownDefect(
+        id="onednn-strided-1x1-weight-float32",
+        summary="writes past its scratch memory in the float32 gradient of the weight of a strided "
+        "1x1 kernel, channels_last with fewer than 16 input channels, for large images",
+        upstream="",
+        affected=build("onednn.enabled", cpu="AVX512"),
+        region={
+            **_ONE_BY_ONE,
+            "dtype": ("float32", "complex64"),
+            "mode": tuple(mode for mode in FACTORS["mode"] if mode != "onednn-off"),
+            "work": ("several images or groups, or large",),
+            "passes": _OF_WEIGHT,
+            "in_channels": tuple(map(str, range(1, 16))),
+            "output_height": _LARGE,
+            "output_width": _LARGE,
+        },
+        kind="crash",
+        case=call(
+            "float32",
+            ones(1, 1, 256, 256, layout="channels_last"),
+            ones(1, 1, 1, 1),
+            gradients=("weight",),
+            grad_output=ones(1, 1, 128, 128),
+            stride=[2, 2],
+        ),
     ),
 )
