@@ -8,10 +8,10 @@ counts where the finished case has it. An array is a function of the domain alon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
+from itertools import count, islice
 from random import Random
 from typing import Any
 
@@ -38,13 +38,41 @@ class Row:
     choices: tuple[tuple[str, Any], ...]
 
 
-@dataclass(frozen=True)
 class Covering:
-    """The rows of an array; the cells that are planned, and those of them that no row has."""
+    """The rows of an array, each made when it is first asked for.
 
-    rows: Sequence[Row]
-    planned: frozenset[Pair]
-    missing: frozenset[Pair]
+    In a domain that is not the `whole` of what an implementation of its form can have, a pair that
+    many tries do not find is not planned.
+    """
+
+    def __init__(self, builder: _Builder, whole: bool) -> None:
+        self._builder, self._whole = builder, whole
+        self._made: list[Row] = []
+        self._more = builder.build()
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows, broadest first; as often as one asks, the same ones."""
+        for place in count():
+            if place == len(self._made):
+                self._made.extend(islice(self._more, 1))
+            if place == len(self._made):
+                return
+            yield self._made[place]
+
+    @property
+    def planned(self) -> frozenset[Pair]:
+        """The cells that are planned."""
+        return self._builder.planned if self._whole else self._builder.planned - self._lost
+
+    @property
+    def missing(self) -> frozenset[Pair]:
+        """Those of them that no row has which was made, and for which no call was found."""
+        return self._lost if self._whole else frozenset()
+
+    @property
+    def _lost(self) -> frozenset[Pair]:
+        return self._builder.lost()
 
     def hit(self, cases: Iterable[Case]) -> frozenset[Pair]:
         """Return the planned cells that these calls have."""
@@ -52,17 +80,10 @@ class Covering:
 
 
 def covering(domain: Domain, whole: bool = True) -> Covering:
-    """Return an array for the pairs of all levels, of calls inside the domain.
-
-    In a domain that is not the `whole` of what an implementation of its form can have, a pair that
-    many tries do not find is not planned.
-    """
+    """Return an array for the pairs of all levels, of calls inside the domain."""
     with suppress(OutOfDomain):
         domain = domain.within(mode=PLANNED["mode"])
-    array = _Builder(domain, whole).build()
-    if whole:
-        return array
-    return replace(array, planned=array.planned - array.missing, missing=frozenset())
+    return Covering(_Builder(domain, whole), whole)
 
 
 class _Builder:
@@ -84,30 +105,33 @@ class _Builder:
             i, j = self.index[first], self.index[second]
             self.left[i, j] = self.left[j, i] = i in reached and j in reached
         self.feasible = self.left.copy()
+        size = {factor: len(places) for factor, places in self.places.items()}
+        # The factors with most levels decide how many rows there are: their pairs come first.
+        self.order = [(int(i), int(j)) for i, j in np.argwhere(np.triu(self.feasible))]
+        self.order.sort(key=lambda p: -size[self.levels[p[0]][0]] * size[self.levels[p[1]][0]])
+        self.planned = self._named(self.order)
+        self.sought: list[tuple[int, int]] = []
 
     def _reaches(self, i: int) -> bool:
         made = (self._make([i]) for _ in range(self.reaches))
         return any(i in own for _, own in filter(None, made))
 
-    def build(self) -> Covering:
-        """Take rows until no pair is missing that can be found."""
-        rows, missing = [], []
-        size = {factor: len(places) for factor, places in self.places.items()}
-        # The factors with most levels decide how many rows there are: their pairs come first.
-        order = [(int(i), int(j)) for i, j in np.argwhere(np.triu(self.feasible))]
-        order.sort(key=lambda p: -size[self.levels[p[0]][0]] * size[self.levels[p[1]][0]])
-        for i, j in order:
+    def build(self) -> Iterator[Row]:
+        """Yield rows until no pair is missing that can be found."""
+        for i, j in self.order:
             if not self.left[i, j]:
                 continue
             found = list(islice(self._candidates(i, j), CANDIDATES))
             if found:
                 row, own = max(found, key=lambda candidate: self._new(candidate[1]))
                 self.left[np.ix_(own, own)] = False
-                rows.append(row)
+                yield row
             else:
-                missing.append((i, j))
-        lost = [(i, j) for i, j in missing if self.left[i, j]]
-        return Covering(rows, self._named(order), self._named(lost))
+                self.sought.append((i, j))
+
+    def lost(self) -> frozenset[Pair]:
+        """Return the pairs that were sought in vain and that no row has had since."""
+        return self._named((i, j) for i, j in self.sought if self.left[i, j])
 
     def _named(self, places: Iterable[tuple[int, int]]) -> frozenset[Pair]:
         return frozenset(frozenset({self.levels[i], self.levels[j]}) for i, j in places)

@@ -9,7 +9,7 @@ strides of any size, which are valid however large.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from properties.case import Case
@@ -29,9 +29,7 @@ def edits(case: Case, form: str, device: str) -> list[Edit]:
     return found
 
 
-def chosen(
-    case: Case, form: str, device: str, numbers: tuple[int, int, int]
-) -> tuple[Invalid, ...]:
+def chosen(case: Case, form: str, device: str, numbers: Sequence[int]) -> tuple[Invalid, ...]:
     """Return the call with one edit, with another one, and with the first and a third.
 
     Of two edits one is wrong whatever the other does, so that they cannot make up for each other.

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from properties.case import GRADIENTS, Case
+from properties.dtypes import DTYPES
+from properties.layouts import refusal
 from properties.tensors import Tensor
 from properties.values import Recipe
 
@@ -86,14 +88,19 @@ class Invalid:
 
     @property
     def ones(self) -> dict[str, tuple[Tensor, str]]:
-        """The operands that have another shape or dtype, and that dtype: all of them are ones."""
+        """The operands that have another shape or dtype, and that dtype: all of them are ones.
+
+        Another shape is contiguous, and so is a layout that the other dtype does not have.
+        """
         found = {}
         for edit in self.edits:
             if edit.kind == "shape":
                 found[edit.target] = (Tensor(tuple(edit.to), ONES), self.case.dtype)
             elif edit.kind == "dtype":
                 before = self.case.tensors[edit.target]
-                found[edit.target] = (Tensor(before.shape, ONES, before.layout), edit.to)
+                rule = refusal(before.layout, len(before.shape), DTYPES[edit.to].kind)
+                layout = "contiguous" if rule else before.layout
+                found[edit.target] = (Tensor(before.shape, ONES, layout), edit.to)
         return found
 
     def put(self, kind: str) -> dict[str, Any]:

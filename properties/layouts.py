@@ -50,6 +50,7 @@ LAYOUTS = (
     "odd-strides",
     "channels_last-odd-strides",
     "offset",
+    "channels_last-offset",
     "misaligned",
     *VIEWS,
 )
@@ -124,6 +125,9 @@ def place(shape: Shape, layout: str) -> Placement:
 
 def _other(shape: Shape, layout: str, dense: Placement) -> Placement:
     rank, plain = len(shape), tuple(range(len(shape)))
+    if layout in ("offset", "channels_last-offset"):
+        box = dense if layout == "offset" else _box(shape, _last(rank), {})
+        return replace(box, offset=3, size=box.size + 3)
     if layout == "transposed":
         return _box(shape, (*plain[:-2], rank - 1, rank - 2), {})
     if layout == "swapped":
@@ -141,7 +145,6 @@ def _other(shape: Shape, layout: str, dense: Placement) -> Placement:
     odd = tuple(7 if n == 1 else step for n, step in zip(shape, dense.strides, strict=True))
     changes: dict[str, dict[str, Any]] = {
         "odd-strides": {"strides": odd},
-        "offset": {"offset": 3, "size": dense.size + 3},
         "misaligned": {"shift": 1},
     }
     return replace(dense, **changes.get(layout, {"view": layout}))

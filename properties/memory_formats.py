@@ -8,9 +8,10 @@ from properties.case import Case
 from properties.dtypes import DTYPES
 from properties.tensors import Tensor
 
+Axes = tuple[int, ...]
 CHANNELS_LAST_ORDER = (1, 3, 2, 0)  # axes from the fastest to the slowest
 CONTIGUOUS_ORDER = (3, 2, 1, 0)
-Form = tuple[tuple[int, ...], tuple[int, ...]]  # shape and strides of a batch
+Form = tuple[Axes, Axes]  # shape and strides of a batch
 
 
 def memory_levels(case: Case) -> dict[str, str]:
@@ -25,6 +26,8 @@ def memory_levels(case: Case) -> dict[str, str]:
     nhwc = reads_as_channels_last(image) or reads_as_channels_last(weight)
     again = upstream is not None and any(map(reads_as_channels_last, _swapped(image, upstream)))
     if DTYPES[case.dtype].kind == "complex":
+        # Torch convolves the sum of the parts too, which is dense whatever they are.
+        nhwc = nhwc or any(reads_as_channels_last(summed(form)) for form in (image, weight))
         image = _copied(image)  # as the gradient of the weight, which conjugates it, does
     return {
         **layouts,
@@ -55,6 +58,8 @@ def reads_as_channels_last(form: Form) -> bool:
     order C, W, H, N; where extents of 1 leave it open, contiguous wins.
     """
     shape, strides = form
+    if len(shape) < 4:
+        return False
     least = 0
     for axis in CHANNELS_LAST_ORDER:
         step, extent = strides[axis], shape[axis]
@@ -72,6 +77,34 @@ def as_batch(tensor: Tensor) -> Form:
     return tensor.shape, tensor.strides
 
 
+def summed(form: Form) -> Form:
+    """Return what the sum of a complex tensor's parts has, which have gaps.
+
+    As `TensorIteratorBase::reorder_dimensions` (aten/src/ATen/TensorIterator.cpp) orders the axes:
+    by stride, of equal ones by extent, and those with a stride of 0 stay where they are.
+    """
+    shape, strides = form
+    order = list(CONTIGUOUS_ORDER)  # from the fastest to the slowest
+    for end in range(1, 4):
+        for place in range(end, 0, -1):
+            inner, outer = order[place - 1], order[place]
+            if 0 in (strides[inner], strides[outer]):
+                continue
+            if (strides[inner], shape[inner]) <= (strides[outer], shape[outer]):
+                break
+            order[place - 1 : place + 1] = outer, inner
+    return shape, _laid_out(shape, order)
+
+
+def _laid_out(shape: Axes, order: Sequence[int]) -> Axes:
+    """Return the strides of elements side by side in this order."""
+    dense, step = [0] * len(shape), 1
+    for axis in order:
+        dense[axis] = step
+        step *= shape[axis]
+    return tuple(dense)
+
+
 def _swapped(*forms: Form) -> list[Form]:
     """Return what `transpose(0, 1)` makes of them, as double backward does."""
     return [((c, n, *shape), (of_c, of_n, *strides))
@@ -87,11 +120,7 @@ def _copied(form: Form) -> Form:
     order = sorted(CONTIGUOUS_ORDER, key=lambda axis: (strides[axis], shape[axis]))
     if is_dense(form, order):
         return form
-    dense, step = list(strides), 1
-    for axis in order:
-        dense[axis] = step
-        step *= shape[axis]
-    return shape, tuple(dense)
+    return shape, _laid_out(shape, order)
 
 
 def is_dense(form: Form, order: Sequence[int]) -> bool:

@@ -5,9 +5,12 @@ A pin need not be enough, since levels are read off the finished case; it makes 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from properties.case import Case
+from properties.composition import compose
+from properties.domain import Domain
 from properties.drafts import VALUES
 from properties.planned import SIZES
 
@@ -44,6 +47,21 @@ def pins_of(factor: str, level: str) -> Pins:
     if factor in special:
         return special[factor](level)
     return {factor: lambda o: o == level}
+
+
+def plainest(domain: Domain, levels: Mapping[str, str]) -> Case:
+    """Return the plainest call of a domain that has these levels, as far as it has them.
+
+    Raises OutOfDomain where there is no call at all.
+    """
+    pins = [pins_of(*level) for level in levels.items()]
+
+    def choose(choice: str, options: tuple[Any, ...]) -> Any:
+        for wanted in (pin[choice] for pin in pins if choice in pin):
+            options = tuple(filter(wanted, options)) or options
+        return options[0]
+
+    return compose(choose, domain, tuple(VALUES))
 
 
 def _bias(level: str) -> Pins:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from properties.case import Case, Tensor
 from properties.dtypes import DTYPES, FLOATING, Exact
-from properties.strategies import cases, seeds
+from properties.strategies import among, cases, seeds
 from properties.values import Recipe
 
 NAN, INF = float("nan"), float("inf")
@@ -29,8 +29,8 @@ def specials(draw: st.DrawFn) -> Case:
     is drawn as one of four; those that are not there give way to the input.
     """
     case = draw(cases(values=EXACT, dtype=FLOATING))
-    values = draw(st.sampled_from(SPECIAL))
-    wanted = draw(st.sampled_from(("input", "weight", "bias", "grad_output")))
+    values = draw(among("special", SPECIAL))
+    wanted = draw(among("operand", ("input", "weight", "bias", "grad_output")))
     place, in_one_part = draw(seeds()), draw(st.booleans())
     name = wanted if wanted in case.tensors else "input"
     factor = name in ("input", "weight")  # of addends each part is added to its own
@@ -54,7 +54,7 @@ def _placed(array: Exact, values: tuple[float, ...], place: int, in_one_part: bo
 @st.composite
 def at_the_ends(draw: st.DrawFn) -> Case:
     """Return a strategy for calls whose values lie at an end of the dtype's range."""
-    end, values = draw(st.sampled_from(tuple(product(ENDS, REAL))))
+    end, values = draw(among("end and values", tuple(product(ENDS, REAL))))
     case = draw(cases(values=(values,), dtype=FLOATING))
     if end == "zeros":
         return case.replace(**{name: _with_zeros(case, name) for name in case.tensors})

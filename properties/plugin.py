@@ -157,9 +157,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(trylast=True)  # after -k and -m: a time budget is shared by what is left
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give every property its settings and its seed."""
+    """Give every property its settings, its seed and its turn."""
     state = config.stash.get(STATE, None)
     if state is not None:
+        turn_of = importlib.import_module("properties.profiles").turn_of
+        items.sort(key=lambda item: turn_of(getattr(item, "originalname", item.name)))
         state.prepare([item for item in items if item.path.is_relative_to(HERE)])
 
 

@@ -1,4 +1,6 @@
-"""How much is searched, and from which seed: `conv2d-gate`, `-dev`, `-nightly`, `-hunt`, `-replay`.
+"""How much is searched, in which order and from which seed.
+
+`conv2d-gate`, `-dev`, `-nightly`, `-hunt` and `-replay`.
 
 The settings are applied to the properties of this package alone; those of other projects' tests
 are never touched. They name every field that Hypothesis' own `ci` profile would otherwise set.
@@ -19,6 +21,12 @@ from properties.shards import Shard
 
 DEFAULT = "conv2d-gate"
 WHOLE = Shard()
+# The broadest properties, which see most defects within few calls; the others follow by file.
+BROADEST = (
+    "test_every_pair_of_levels",
+    "test_gradients_lie_in_their_enclosures",
+    "test_value_lies_in_its_enclosure",
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,11 @@ def register() -> None:
     """Make the profiles known to Hypothesis, so that `--hypothesis-profile` accepts them."""
     for profile in PROFILES.values():
         settings.register_profile(profile.name, profile.settings())
+
+
+def turn_of(name: str) -> int:
+    """Return when a property's turn is; those of the same turn keep their order."""
+    return BROADEST.index(name) if name in BROADEST else len(BROADEST)
 
 
 def seed_of(name: str, base: int, shard: Shard = WHOLE) -> int:

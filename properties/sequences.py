@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from properties import known
-from properties.case import OPERANDS, Case
+from properties.case import OPERANDS, Case, Tensor
 from properties.domain import FACTORS, active
 from properties.steps import Calls, Step
-from properties.strategies import cases
+from properties.strategies import among, cases, other_cases, seeds
 from properties.values import Recipe
 
 # Half of them without gradients: what an implementation keeps, it often keeps of inference only.
@@ -24,11 +24,13 @@ VALUES = ("integers", "normal")  # the values of one call must not pass for thos
 class Change:
     """What a call changes: the operands that have new values, and whether it moves to new memory.
 
-    Or, in place of the call, `other`: another configuration altogether ("drawn") or the same
-    operands with another stride ("stride").
+    `touches`: one element alone is another, for this call only.
+    Or, in place of the call, `other`: another configuration altogether ("drawn"), the same operands
+    with another stride ("stride"), or as much input and padding together ("padding").
     """
 
     renews: tuple[str, ...] = ()
+    touches: bool = False
     moves: bool = False
     overwrites: bool = False
     between: bool = False
@@ -40,35 +42,51 @@ CHANGES = {
     "new values": Change(OPERANDS),
     "a new weight": Change(("weight",)),
     "a new bias": Change(("bias",)),
+    "one new element": Change(touches=True),
     "new memory": Change(moves=True),
     "new memory and values": Change(OPERANDS, moves=True),
     "the output overwritten": Change(overwrites=True),
     "backward after another forward": Change(between=True),
     "another stride": Change(other="stride"),
+    "another padding": Change(other="padding"),
     "another configuration": Change(other="drawn"),
 }
 NAMES = (*CHANGES, "the output overwritten", "backward after another forward")  # what is rare twice
-LENGTHS = (1, 1, 2)  # of changes
+LENGTHS = (1, 2, 3)  # of changes
+TOUCHED = ("weight", "input")
+FIRST: tuple[str, int] = ("weight", 0)
 
 
 @st.composite
 def sequences(draw: st.DrawFn) -> Calls:
     """Return a strategy for sequences of calls; it shrinks towards the same small call twice."""
-    count = draw(st.sampled_from(LENGTHS))
-    names = [draw(st.sampled_from(NAMES)) for _ in range(count)]
+    count = draw(among("count", LENGTHS))
+    names = [draw(among(f"change {number}", NAMES)) for number in range(count)]
     changes = [CHANGES[name] for name in names]
-    stride = draw(st.sampled_from(active().options("stride")))
+    stride = draw(among("another stride", active().options("stride")))
+    touch = draw(among("touched", TOUCHED)), draw(seeds())
     case = draw(cases(values=VALUES, passes=PASSES))
+    padded = [repadded(case, padding) for padding in active().options("padding")]
+    padded = [other for other in padded if other is not case] or [case]
     drawn = any(change.other == "drawn" for change in changes)
     others = {
         "stride": strided(case, stride),
-        "drawn": draw(cases(values=VALUES, passes=PASSES)) if drawn else case,
+        "padding": draw(st.sampled_from(padded)),
+        "drawn": draw(other_cases(values=VALUES, passes=PASSES)) if drawn else case,
     }
-    return Calls(sequence(case, changes, others))
+    return Calls(sequence(case, changes, others, touch))
 
 
-def sequence(case: Case, changes: Sequence[Change], others: dict[str, Case]) -> tuple[Step, ...]:
-    """Return the steps: the call, then what each change makes of it."""
+def sequence(
+    case: Case,
+    changes: Sequence[Change],
+    others: dict[str, Case],
+    touch: tuple[str, int] = FIRST,
+) -> tuple[Step, ...]:
+    """Return the steps: the call, then what each change makes of it.
+
+    `touch` is the operand of which an element is another, and its index, modulo their number.
+    """
     places = {"": 0} | {name: -1 - index for index, name in enumerate(others)}
     steps = [Step(case, 0)]
     for number, change in enumerate(changes, 1):
@@ -78,7 +96,8 @@ def sequence(case: Case, changes: Sequence[Change], others: dict[str, Case]) -> 
         places[""] += change.moves
         case = renewed(case, change.renews, number)
         between = renewed(case, OPERANDS, number + len(changes)) if change.between else None
-        steps.append(Step(case, places[""], change.overwrites, between))
+        made = touched(case, *touch) if change.touches else case
+        steps.append(Step(made, places[""], change.overwrites, between))
     return tuple(steps)
 
 
@@ -90,6 +109,14 @@ def renewed(case: Case, names: Sequence[str], number: int) -> Case:
             recipe = replace(tensor.values, seed=tensor.values.seed + (number << 20))
             changes[name] = replace(tensor, values=recipe)
     return case.replace(**changes)
+
+
+def touched(case: Case, name: str, index: int) -> Case:
+    """Return the call with 0, or 1 where it is 0, in place of one element of an operand."""
+    tensor, values = case.tensors[name], case.arrays[name].copy()
+    if values.size:
+        values.flat[index % values.size] = values.flat[index % values.size] == 0
+    return case.replace(**{name: Tensor.of(values, tensor.layout)})
 
 
 def strided(case: Case, stride: str) -> Case:
@@ -107,3 +134,24 @@ def strided(case: Case, stride: str) -> Case:
         return plain
     upstream = replace(case.grad_output, shape=plain.output_shape)
     return plain.replace(gradients=case.gradients, grad_output=upstream)
+
+
+def repadded(case: Case, padding: str) -> Case:
+    """Return the call with another padding and an input that is as much smaller or larger.
+
+    Or itself, where there is no such input, and where a known crash is stepped round.
+    """
+    if not padding[0].isdigit() or isinstance(case.params.padding, str):
+        return case
+    first, _, second = padding.partition(",")
+    pads, extent = (int(first), int(second or first)), list(case.input.shape)
+    if pads == case.params.padding:
+        return case
+    for axis, before, now in zip((-2, -1), case.params.padding, pads, strict=True):
+        extent[axis] += 2 * (before - now)
+        least = {"reflect": now + 1, "circular": now}.get(case.params.padding_mode, 1)
+        if extent[axis] < max(least, 1):
+            return case
+    image = replace(case.input, shape=tuple(extent))
+    other = case.replace(input=image, padding=pads)
+    return case if known.crashes(other) else other

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
 from hypothesis import strategies as st
 
 from properties.case import Case
-from properties.composition import compose, seed_from
+from properties.composition import Choose, compose, seed_from
 from properties.domain import OutOfDomain, active
 from properties.drafts import VALUES
 
@@ -24,8 +25,13 @@ Draw = st.DrawFn
 
 
 @cache
-def _among(options: tuple[Any, ...]) -> st.SearchStrategy[Any]:
-    return st.sampled_from(options)
+def among(choice: str, options: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    """Return a strategy for one of the options of a choice.
+
+    The name keeps Hypothesis from taking two choices of the same options for one: after each
+    example it would copy what one became to the other, five times, and try nothing else.
+    """
+    return st.sampled_from([(choice, option) for option in options]).map(itemgetter(1))
 
 
 @st.composite
@@ -53,13 +59,42 @@ def cases(
     derivative along directions that is asked for. Raises `OutOfDomain` where the domain lacks them.
     Shrinks towards a 1x1 kernel on one pixel with small integers.
     """
-    for factor, needed in {"derivatives": derivative, **derived}.items():
+    return _case(draw, "", values, {"derivatives": derivative, **derived}, only, derivative)
+
+
+@st.composite
+def other_cases(
+    draw: Draw, /, values: Sequence[str] = tuple(VALUES), **only: Sequence[str]
+) -> Case:
+    """Return a strategy for calls beside one of `cases`, and not alike to Hypothesis (`among`)."""
+    return _case(draw, "other", values, {}, only)
+
+
+def _case(
+    draw: Draw,
+    part: str,
+    values: Sequence[str],
+    derived: Mapping[str, str],
+    only: Mapping[str, Sequence[str]],
+    derivative: str = "first",
+) -> Case:
+    for factor, needed in derived.items():
         active().within(**{factor: (needed,)})
     domain = active().within(**{"mode": ("eager",), **only})
-    return compose(lambda choice, options: draw(_among(options)), domain, tuple(values), derivative)
+    return compose(_chooser(draw, part), domain, tuple(values), derivative)
 
 
 @st.composite
 def seeds(draw: Draw) -> int:
     """Return seeds of values, as two small draws."""
-    return seed_from(lambda choice, options: draw(_among(options)))
+    return seed_from(_chooser(draw, "alone"))
+
+
+@st.composite
+def several_seeds(draw: Draw, count: int) -> tuple[int, ...]:
+    """Return so many seeds at once; none is taken for another."""
+    return tuple(seed_from(_chooser(draw, str(number))) for number in range(count))
+
+
+def _chooser(draw: Draw, part: str) -> Choose:
+    return lambda choice, options: draw(among(f"{choice} {part}", options))

@@ -31,7 +31,8 @@ def test_every_pair_of_levels(conv2d: Subject) -> None:
     Factors are kernel, stride, padding, dilation, groups, extents, channels, batch, bias, dtype,
     data, passes, mode, and the layout of each operand; every pair that a call can have is run.
     """
-    array, run = _array(conv2d), []
+    array = _array(conv2d)
+    run: list[Case] = []
     try:
         for row in conv2d.shard.part(array.rows):
             _run(conv2d, row)

@@ -18,6 +18,7 @@ MODES = "test_modes_agree"
 SEES = "test_special_values_reach_what_sees_them"
 ENDS = "test_ends_of_the_range_lie_in_their_enclosures"
 REFUSED = "test_invalid_calls_are_refused"
+EDITED = "test_every_way_to_be_invalid_is_refused"
 UNCHANGED = "test_inputs_are_unchanged"
 FORMAT = "test_output_has_the_memory_format_of_its_operands"
 EMPTY = "test_an_empty_batch_has_an_empty_output"
@@ -61,7 +62,7 @@ FEATURES: tuple[Feature, ...] = (
     _covered(17, "kernel as large as the input", PAIRS),
     _covered(18, "1x1 kernels", "test_pointwise_is_a_matrix_product"),
     _covered(19, "no images, channels or rows", EMPTY, CHANNELLESS),
-    _covered(20, "no output channels: refused", REFUSED),
+    _covered(20, "no output channels: refused", EDITED),
     _covered(21, "an image without a batch", "test_unbatched_is_a_batch_of_one"),
     _covered(22, "bias and none", "test_bias_adds"),
     _covered(23, "shapes of real networks", "test_every_call_of_lenet_is_judged"),
@@ -121,8 +122,8 @@ FEATURES: tuple[Feature, ...] = (
     _covered(75, "benchmark and deterministic flags", MODES),
     _covered(76, "no_grad and inference_mode", MODES),
     _covered(77, "shape, dtype and device of the output", FORM),
-    _covered(78, "invalid calls are refused", REFUSED),
-    _covered(79, "parameters of 2^31 and 2^62", REFUSED),
+    _covered(78, "invalid calls are refused", REFUSED, EDITED),
+    _covered(79, "parameters of 2^31 and 2^62", EDITED),
     _covered(80, "crashes and lost contexts are isolated", "test_it_is_the_violation_that_it_is"),
     Feature("81", "device memory leaks", why_not="a property of a run, not of a call: not checked"),
     _covered(82, "another stream", MODES),
@@ -134,7 +135,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("none 1", "module level, shrinking, a plain snippet", (MODES, PAIRS)),
     Feature("none 2", "both oracles at once", (VALUE, INTEGERS)),
     Feature("none 3", "special values", (SEES, ENDS)),
-    Feature("none 4", "the same refusals on every device", (REFUSED,)),
+    Feature("none 4", "the same refusals on every device", (REFUSED, EDITED)),
     Feature("none 5", "writes, gaps, dirty memory", (UNCHANGED, "test_output_owns_its_memory")),
     Feature("none 6", "strange strides with values compared", (PAIRS,)),
     Feature("none 7", "zero in every extent", (EMPTY, CHANNELLESS, REFUSED)),

@@ -18,12 +18,14 @@ from properties import replay
 from properties import violations as v
 from properties.attempts import attempt
 from properties.case import GRADIENTS, Case, Tensor
-from properties.domain import Domain, activated
+from properties.domain import Domain, activated, active
 from properties.dtypes import DTYPES
 from properties.edits import chosen, edits
 from properties.execution import Executor
 from properties.implementation import Implementation, inherent
 from properties.invalid import CONSTRUCTOR, Edit, Invalid, calls_of, check_of, names_of
+from properties.layouts import refusal
+from properties.pins import plainest
 from properties.refusal import REFUSALS, encode_invalid, refuse
 from properties.replay import recheck
 from properties.repro import script
@@ -31,7 +33,7 @@ from properties.runner import Runner
 from properties.stock_refusals import UNREFUSED
 from properties.strategies import cases
 from properties.subject import Subject
-from properties.test_errors import CALLS, NUMBERS
+from properties.test_errors import CALLS, EDITED, NUMBERS
 from properties.values import Recipe
 from reference import Conv2dParams
 from tests.killing import Recycling
@@ -220,6 +222,25 @@ def test_every_name_is_drawn(form: str) -> None:
         first, second, _ = chosen(case, form, "cpu", numbers)
         drawn |= {first.edits[0].name, second.edits[0].name}
     assert drawn == recorded(form).keys()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_name_is_enumerated(form: str) -> None:
+    """The plain calls whose edits are all made have an edit of each name between them."""
+    with activated(claimed(form)):
+        calls = [plainest(active().within(passes=("forward",)), levels) for levels in EDITED]
+    assert {e.name for case in calls for e in edits(case, form, "cpu")} == recorded(form).keys()
+
+
+def test_another_dtype_has_the_layouts_that_it_can_have() -> None:
+    """No tensor of integers is a view of negatives, and no real one of conjugates."""
+    for dtype, layout in (("float64", "negated"), ("complex64", "conjugated")):
+        case = CASE.replace(dtype=dtype, weight=Tensor((4, 2, 3, 3), INTEGERS, layout))
+        for edit in edits(case, "function", "cpu"):
+            if edit.kind == "dtype" and edit.target == "weight":
+                tensor, other = Invalid(case, (edit,)).ones["weight"]
+                assert not refusal(tensor.layout, 4, DTYPES[other].kind)
+                assert tensor.layout in (layout, "contiguous")
 
 
 def test_pairs_change_different_things() -> None:

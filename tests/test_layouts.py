@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from properties.domain import Domain
 from properties.dtypes import DTYPES
 from properties.implementation import Implementation
 from properties.layouts import LAYOUTS, effective, in_memory, place, refusal, settled
+from properties.memory_formats import as_batch, summed
 from properties.operands import Operands
 from properties.requests import encode
 from properties.runner import Runner
@@ -113,6 +115,15 @@ def test_elements_of_one_place_have_one_value() -> None:
     assert np.array_equal(sliding[0, 0, 1, :-1], sliding[0, 0, 0, 1:])
     assert Tensor.of(np.arange(6.0).reshape(1, 1, 2, 3), "expanded-rows").layout == "contiguous"
     assert Tensor.of(np.ones((1, 1, 2, 3)), "expanded-rows").layout == "expanded-rows"
+
+
+def test_the_sum_of_complex_parts_lies_as_torch_lays_it() -> None:
+    """Torch convolves real + imag too: of which strides that sum is, decides its memory format."""
+    memory = torch.zeros(2000, dtype=torch.complex64)
+    for layout, *shape in product(LAYOUTS, (1, 3), (1, 2), (1, 2), (1, 3)):
+        tensor = Tensor(tuple(shape), Recipe("ones"), layout)
+        view = memory.as_strided(tensor.shape, tensor.strides)
+        assert summed(as_batch(tensor)) == (tensor.shape, (view.real + view.imag).stride())
 
 
 def test_a_layout_is_named_by_what_it_does() -> None:

@@ -11,7 +11,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from properties.profiles import BROADEST
 from properties.session import resolve_devices
+from tests.killing import gate
 from tests.plugin_targets import (
     ONLY,
     POINTWISE,
@@ -48,6 +50,17 @@ def _usage_error(directory: Path, *arguments: str) -> str:
     assert run.status == 4, run.output
     assert not run.report
     return run.output.strip().splitlines()[-1]
+
+
+def test_the_broadest_properties_come_first(tmp_path: Path) -> None:
+    """What sees most defects runs first, on each implementation; the others in their order."""
+    run = run_pytest(
+        tmp_path, str(ROOT / "properties"), "--collect-only", "-qq", "--conv2d-device=cpu"
+    )
+    names = re.findall(r"::(\w+)\[", run.output)
+    found = list(dict.fromkeys(names))
+    assert found[: len(BROADEST)] == list(BROADEST)
+    assert [name for name in found if name in gate()] == list(gate())
 
 
 def test_absent_device_is_refused(tmp_path: Path) -> None:

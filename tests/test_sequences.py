@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from properties import finish as finish_module
@@ -21,7 +22,7 @@ from properties.replay import CANNOT_RUN, FAILED, FIXED, replay
 from properties.repro import script
 from properties.runner import Runner
 from properties.search import Search
-from properties.sequences import CHANGES, renewed, sequence, strided
+from properties.sequences import CHANGES, renewed, repadded, sequence, strided, touched
 from properties.spares import Spares
 from properties.steps import Calls, Step, check_of, described, steps_of
 from properties.subject import Subject
@@ -35,7 +36,11 @@ STOCK = "F.conv2d"
 
 def steps(*names: str, case: Case = CASE) -> tuple[Step, ...]:
     """Return the call and what the named changes make of it."""
-    others = {"stride": strided(case, "2"), "drawn": CASE.replace(bias=None)}
+    others = {
+        "stride": strided(case, "2"),
+        "padding": repadded(case, "1"),
+        "drawn": CASE.replace(bias=None),
+    }
     return sequence(case, [CHANGES[name] for name in names], others)
 
 
@@ -202,6 +207,7 @@ def test_changes_are_what_they_say() -> None:
     assert told["the same call again"] == "the same call in the same memory"
     assert told["a new weight"] == "in the same memory, new values of weight"
     assert told["a new bias"] == "in the same memory, new values of bias"
+    assert told["one new element"] == "in the same memory, new values of weight"
     assert told["new values"].endswith("new values of input, weight, bias, grad_output")
     assert told["new memory"] == "in new memory: call 5 again"
     assert told["new memory and values"].startswith("in new memory: float32, input 1x2x5x5")
@@ -209,10 +215,33 @@ def test_changes_are_what_they_say() -> None:
     assert told["backward after another forward"].endswith(", backward after another forward")
 
 
+def test_one_element_is_another() -> None:
+    """Whatever the index, one element of the operand differs, and the next call has it again."""
+    for index in (0, 7, 1000):
+        changed = touched(TRAINED, "weight", index)
+        assert np.sum(changed.arrays["weight"] != TRAINED.arrays["weight"]) == 1
+        assert changed.arrays["weight"].flat[index % TRAINED.arrays["weight"].size] in (0, 1)
+    first, _, third = steps("one new element", "the same call again")
+    assert third.case == first.case
+
+
+def test_another_padding_makes_one_padded_size() -> None:
+    """Input and padding together are as large as before, in every mode that has such an input."""
+    for mode in ("zeros", "reflect", "circular"):
+        case = CASE.replace(padding=(2, 0), padding_mode=mode)
+        other = repadded(case, "1")
+        assert other.params.padding == (1, 1)
+        assert other.output_shape == case.output_shape
+        assert other.input.shape == (*case.input.shape[:2], 7, 3)
+    large = CASE.replace(padding=2, padding_mode="reflect")
+    assert repadded(large, "3,1") is large  # which leaves 3 rows to pad by 3
+    assert repadded(large, "same") is large
+
+
 def test_json_keeps_every_step() -> None:
     """A check holds plain data that is read back to equal steps; other data is refused."""
     check = json.loads(json.dumps(check_of(EVERY)))
-    assert steps_of(check) == EVERY
+    assert check_of(steps_of(check)) == check
     assert Calls(steps_of(check)).key == Calls(EVERY).key != Calls(EVERY[1:]).key
     with pytest.raises(ValueError, match="empty"):
         steps_of({"steps": []})

@@ -218,6 +218,13 @@ def test_no_draw_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert begun < 310
 
 
+def test_examples_are_no_variants_of_each_other() -> None:
+    """Hypothesis has no two draws of an example to copy from one to the other, as it would."""
+    for strategy in (cases(), cases(passes=("forward",))):
+        found, _ = sample(strategy, 300)
+        assert len({case.key for case in found}) > 270
+
+
 def test_only_small_choices_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every choice is a boolean or one of fewer than 100: only these ignore the installation."""
     spans: list[int] = []

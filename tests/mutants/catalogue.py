@@ -37,6 +37,7 @@ PER_SAMPLE = "test_per_sample_gradients_lie_in_their_enclosures"
 INITIAL = "test_initial_parameters_are_bounded"
 LARGE = "test_large_extents_at_sampled_positions"
 REFUSED = "test_invalid_calls_are_refused"
+EDITED = "test_every_way_to_be_invalid_is_refused"
 SEES = "test_special_values_reach_what_sees_them"
 ENDS = "test_ends_of_the_range_lie_in_their_enclosures"
 PAIRS = "test_every_pair_of_levels"
@@ -83,6 +84,7 @@ PROPERTIES = (
     INITIAL,
     LARGE,
     REFUSED,
+    EDITED,
     SEES,
     ENDS,
     PAIRS,

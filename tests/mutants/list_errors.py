@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.mutants.catalogue import REFUSED, Call, Mutant
+from tests.mutants.catalogue import EDITED, REFUSED, Call, Mutant
 
 PLAIN = Call(x=(2, 3, 7, 6), w=(2, 3, 3, 3), bias=True)
 
@@ -18,7 +18,7 @@ ERRORS = tuple(
     Mutant(
         f"errors:{place}",
         defect,
-        (REFUSED,),
+        (REFUSED, EDITED),
         replace(PLAIN, invalid=name),
         PLAIN,
         klass="validation",

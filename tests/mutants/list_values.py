@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue import GRADIENTS, REFUSED, VALUE, Call, Mutant
+from tests.mutants.catalogue import EDITED, GRADIENTS, REFUSED, VALUE, Call, Mutant
 
 ROUNDING = (
     Mutant(
@@ -59,7 +59,7 @@ VALIDATION = (
     Mutant(
         "validation:zero_dilation_accepted",
         "dilation 0 reads one element for all taps",
-        (REFUSED,),
+        (REFUSED, EDITED),
         Call(invalid="zero dilation"),
         klass="validation",
         source="tinygrad#14115",
@@ -68,7 +68,7 @@ VALIDATION = (
     Mutant(
         "validation:long_bias_cut",
         "a bias that is too long is cut",
-        (REFUSED,),
+        (REFUSED, EDITED),
         Call(bias=True, invalid="length of bias"),
         Call(bias=True),
         klass="validation",
@@ -77,7 +77,7 @@ VALIDATION = (
     Mutant(
         "validation:indivisible_outputs_cut",
         "outputs beyond whole groups are left out",
-        (REFUSED,),
+        (REFUSED, EDITED),
         Call(w=(4, 2, 3, 3), groups=2, invalid="groups and out_channels"),
         Call(w=(4, 2, 3, 3), groups=2),
         klass="validation",
@@ -87,7 +87,7 @@ VALIDATION = (
     Mutant(
         "validation:weight_channels_cut",
         "channels that the input has not are left out",
-        (REFUSED,),
+        (REFUSED, EDITED),
         Call(invalid="channels of weight"),
         klass="validation",
         source="XNNPACK#11118",
@@ -96,7 +96,7 @@ VALIDATION = (
     Mutant(
         "validation:large_kernel_gives_nothing",
         "a kernel larger than the padded input gives an empty output",
-        (REFUSED,),
+        (REFUSED, EDITED),
         Call(invalid="kernel larger than the input"),
         Call(w=(4, 4, 8, 3), padding=(1, 0)),
         klass="validation",
@@ -106,7 +106,7 @@ VALIDATION = (
     Mutant(
         "validation:negative_padding_crops",
         "negative padding cuts rows and columns off",
-        (REFUSED,),
+        (REFUSED, EDITED),
         Call(invalid="negative padding"),
         klass="validation",
         source="tinygrad#14115",
@@ -115,7 +115,7 @@ VALIDATION = (
     Mutant(
         "validation:no_groups_taken_for_one",
         "groups=0 counts as groups=1",
-        (REFUSED,),
+        (REFUSED, EDITED),
         Call(invalid="groups below 1"),
         klass="validation",
         source="pytorch#91558",
