@@ -23,9 +23,12 @@ def memory_levels(case: Case) -> dict[str, str]:
     image, weight = _as_batch(case.input), _as_batch(case.weight)
     upstream = None if case.grad_output is None else _as_batch(case.grad_output)
     nhwc = reads_as_channels_last(image) or reads_as_channels_last(weight)
-    again = upstream is not None and any(map(reads_as_channels_last, _swapped(image, upstream)))
+    # What double backward makes of the direction of the input is dense.
+    again = upstream is not None and any(
+        reads_as_channels_last(_swapped(form)) for form in (_dense(image), upstream)
+    )
     if DTYPES[case.dtype].kind == "complex":
-        image = _copied(image)  # as the gradient of the weight, which conjugates it, does
+        image = copied(image)  # as the gradient of the weight, which conjugates it, does
     return {
         **layouts,
         "reads_as": "channels_last" if nhwc else "contiguous",
@@ -64,6 +67,11 @@ def reads_as_channels_last(form: Form) -> bool:
     return True
 
 
+def copied(form: Form) -> Form:
+    """Return what a copy has: the same strides if they are dense, else those of `_dense`."""
+    return form if _is_dense(form, _order(form)) else _dense(form)
+
+
 def _as_batch(tensor: Tensor) -> Form:
     """Return shape and strides, of an image alone those that `unsqueeze` gives its batch."""
     if len(tensor.shape) == 3:
@@ -72,26 +80,37 @@ def _as_batch(tensor: Tensor) -> Form:
     return tensor.shape, tensor.strides
 
 
-def _swapped(*forms: Form) -> list[Form]:
-    """Return what `transpose(0, 1)` makes of them, as double backward does."""
-    return [((c, n, *shape), (of_c, of_n, *strides))
-            for (n, c, *shape), (of_n, of_c, *strides) in forms]  # fmt: skip
+def _swapped(form: Form) -> Form:
+    """Return what `transpose(0, 1)` makes of it."""
+    (n, c, *shape), (of_n, of_c, *strides) = form
+    return (c, n, *shape), (of_c, of_n, *strides)
 
 
-def _copied(form: Form) -> Form:
-    """Return what a copy has: the same strides if dense, else dense ones in the same order.
-
-    The rule is `infer_dense_strides` of ATen/ExpandUtils.cpp.
-    """
-    shape, strides = form
-    order = sorted(CONTIGUOUS_ORDER, key=lambda axis: (strides[axis], shape[axis]))
-    if _is_dense(form, order):
-        return form
-    dense, step = list(strides), 1
-    for axis in order:
-        dense[axis] = step
+def _dense(form: Form) -> Form:
+    """Return dense strides in the same order: `infer_dense_strides` of ATen/ExpandUtils.cpp."""
+    shape, strides = form[0], [0] * len(form[0])
+    step = 1
+    for axis in _order(form):
+        strides[axis] = step
         step *= shape[axis]
-    return shape, tuple(dense)
+    return shape, tuple(strides)
+
+
+def _order(form: Form) -> list[int]:
+    """Return the axes from the fastest to the slowest; one of stride 0 stays where it is."""
+    shape, strides = form
+    order = list(CONTIGUOUS_ORDER)
+    for count in range(1, len(order)):
+        place = count
+        for before in range(count - 1, -1, -1):
+            left, right = order[before], order[place]
+            if 0 in (strides[left], strides[right]):
+                continue
+            if (strides[left], shape[left]) > (strides[right], shape[right]):
+                order[before], order[place], place = right, left, before
+            elif strides[left] < strides[right]:
+                break
+    return order
 
 
 def _is_dense(form: Form, order: Sequence[int]) -> bool:
