@@ -8,10 +8,9 @@ from properties.case import Case
 from properties.dtypes import DTYPES
 from properties.tensors import Tensor
 
-Axes = tuple[int, ...]
 CHANNELS_LAST_ORDER = (1, 3, 2, 0)  # axes from the fastest to the slowest
 CONTIGUOUS_ORDER = (3, 2, 1, 0)
-Form = tuple[Axes, Axes]  # shape and strides of a batch
+Form = tuple[tuple[int, ...], tuple[int, ...]]  # shape and strides of a batch
 
 
 def memory_levels(case: Case) -> dict[str, str]:
@@ -24,11 +23,14 @@ def memory_levels(case: Case) -> dict[str, str]:
     image, weight = as_batch(case.input), as_batch(case.weight)
     upstream = None if case.grad_output is None else as_batch(case.grad_output)
     nhwc = reads_as_channels_last(image) or reads_as_channels_last(weight)
-    again = upstream is not None and any(map(reads_as_channels_last, _swapped(image, upstream)))
+    # What double backward makes of the direction of the input is dense.
+    again = upstream is not None and any(
+        reads_as_channels_last(_swapped(form)) for form in (dense(image), upstream)
+    )
     if DTYPES[case.dtype].kind == "complex":
         # Torch convolves the sum of the parts too, which is dense whatever they are.
-        nhwc = nhwc or any(reads_as_channels_last(summed(form)) for form in (image, weight))
-        image = _copied(image)  # as the gradient of the weight, which conjugates it, does
+        nhwc = nhwc or any(reads_as_channels_last(dense(form)) for form in (image, weight))
+        image = copied(image)  # as the gradient of the weight, which conjugates it, does
     return {
         **layouts,
         "reads_as": "channels_last" if nhwc else "contiguous",
@@ -47,8 +49,8 @@ def memory_format(form: Form) -> str:
     """
     if reads_as_channels_last(form):
         return "channels_last"
-    dense = is_dense(form, CHANNELS_LAST_ORDER) and not is_dense(form, CONTIGUOUS_ORDER)
-    return "both ways" if dense else "contiguous"
+    both = is_dense(form, CHANNELS_LAST_ORDER) and not is_dense(form, CONTIGUOUS_ORDER)
+    return "both ways" if both else "contiguous"
 
 
 def reads_as_channels_last(form: Form) -> bool:
@@ -58,8 +60,6 @@ def reads_as_channels_last(form: Form) -> bool:
     order C, W, H, N; where extents of 1 leave it open, contiguous wins.
     """
     shape, strides = form
-    if len(shape) < 4:
-        return False
     least = 0
     for axis in CHANNELS_LAST_ORDER:
         step, extent = strides[axis], shape[axis]
@@ -67,6 +67,11 @@ def reads_as_channels_last(form: Form) -> bool:
             return False
         least = step * max(extent, 1)
     return True
+
+
+def copied(form: Form) -> Form:
+    """Return what a copy has: the same strides if they are dense, else those of `dense`."""
+    return form if is_dense(form, _order(form)) else dense(form)
 
 
 def as_batch(tensor: Tensor) -> Form:
@@ -77,50 +82,40 @@ def as_batch(tensor: Tensor) -> Form:
     return tensor.shape, tensor.strides
 
 
-def summed(form: Form) -> Form:
-    """Return what the sum of a complex tensor's parts has, which have gaps.
-
-    As `TensorIteratorBase::reorder_dimensions` (aten/src/ATen/TensorIterator.cpp) orders the axes:
-    by stride, of equal ones by extent, and those with a stride of 0 stay where they are.
-    """
-    shape, strides = form
-    order = list(CONTIGUOUS_ORDER)  # from the fastest to the slowest
-    for end in range(1, 4):
-        for place in range(end, 0, -1):
-            inner, outer = order[place - 1], order[place]
-            if 0 in (strides[inner], strides[outer]):
-                continue
-            if (strides[inner], shape[inner]) <= (strides[outer], shape[outer]):
-                break
-            order[place - 1 : place + 1] = outer, inner
-    return shape, _laid_out(shape, order)
+def _swapped(form: Form) -> Form:
+    """Return what `transpose(0, 1)` makes of it."""
+    (n, c, *shape), (of_n, of_c, *strides) = form
+    return (c, n, *shape), (of_c, of_n, *strides)
 
 
-def _laid_out(shape: Axes, order: Sequence[int]) -> Axes:
-    """Return the strides of elements side by side in this order."""
-    dense, step = [0] * len(shape), 1
-    for axis in order:
-        dense[axis] = step
-        step *= shape[axis]
-    return tuple(dense)
-
-
-def _swapped(*forms: Form) -> list[Form]:
-    """Return what `transpose(0, 1)` makes of them, as double backward does."""
-    return [((c, n, *shape), (of_c, of_n, *strides))
-            for (n, c, *shape), (of_n, of_c, *strides) in forms]  # fmt: skip
-
-
-def _copied(form: Form) -> Form:
-    """Return what a copy has: the same strides if dense, else dense ones in the same order.
+def dense(form: Form) -> Form:
+    """Return what a result of arithmetic has: dense strides in the same order.
 
     The rule is `infer_dense_strides` of ATen/ExpandUtils.cpp.
     """
+    shape, strides = form[0], [0] * len(form[0])
+    step = 1
+    for axis in _order(form):
+        strides[axis] = step
+        step *= shape[axis]
+    return shape, tuple(strides)
+
+
+def _order(form: Form) -> list[int]:
+    """Return the axes from the fastest to the slowest; one of stride 0 stays where it is."""
     shape, strides = form
-    order = sorted(CONTIGUOUS_ORDER, key=lambda axis: (strides[axis], shape[axis]))
-    if is_dense(form, order):
-        return form
-    return shape, _laid_out(shape, order)
+    order = list(CONTIGUOUS_ORDER)
+    for count in range(1, len(order)):
+        place = count
+        for before in range(count - 1, -1, -1):
+            left, right = order[before], order[place]
+            if 0 in (strides[left], strides[right]):
+                continue
+            if (strides[left], shape[left]) > (strides[right], shape[right]):
+                order[before], order[place], place = right, left, before
+            elif strides[left] < strides[right]:
+                break
+    return order
 
 
 def is_dense(form: Form, order: Sequence[int]) -> bool:

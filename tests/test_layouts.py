@@ -15,7 +15,7 @@ from properties.domain import Domain
 from properties.dtypes import DTYPES
 from properties.implementation import Implementation
 from properties.layouts import LAYOUTS, effective, in_memory, place, refusal, settled
-from properties.memory_formats import as_batch, summed
+from properties.memory_formats import as_batch, copied, dense
 from properties.operands import Operands
 from properties.requests import encode
 from properties.runner import Runner
@@ -123,7 +123,7 @@ def test_the_sum_of_complex_parts_lies_as_torch_lays_it() -> None:
     for layout, *shape in product(LAYOUTS, (1, 3), (1, 2), (1, 2), (1, 3)):
         tensor = Tensor(tuple(shape), Recipe("ones"), layout)
         view = memory.as_strided(tensor.shape, tensor.strides)
-        assert summed(as_batch(tensor)) == (tensor.shape, (view.real + view.imag).stride())
+        assert dense(as_batch(tensor)) == (tensor.shape, (view.real + view.imag).stride())
 
 
 def test_a_layout_is_named_by_what_it_does() -> None:
@@ -159,3 +159,13 @@ def test_the_value_is_the_oracles_whatever_the_layout(stock: Subject, layout: st
     for name, tensor in plain.tensors.items():
         if not refusal(layout, len(tensor.shape), DTYPES[dtype].kind):
             stock.check(plain.replace(**{name: replace(tensor, layout=layout)}))
+
+
+def test_a_copy_has_the_strides_that_torch_gives_it() -> None:
+    """`copied` is `torch.empty_like`, of slices, transposed and expanded tensors alike."""
+    words = Recipe("words", 0).expand((2000, 8)).astype(np.int64).tolist()
+    for drawn in words:
+        shape = tuple((1, 1, 2, 3)[(word >> 20) % 4] for word in drawn[:4])
+        strides = tuple((0, 1, 2, 3, 6, 7, 12, 30)[(word >> 20) % 8] for word in drawn[4:])
+        tensor = torch.zeros(400).as_strided(shape, strides)
+        assert copied((shape, strides)) == (shape, torch.empty_like(tensor).stride())
