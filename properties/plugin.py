@@ -193,15 +193,16 @@ def pytest_runtest_makereport(
 @pytest.hookimpl(tryfirst=True)  # before the terminal's, which writes the summary
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write report.json, and end with one of the exit statuses of `properties.outcome`."""
-    state = session.config.stash.get(STATE, None)
-    if state is not None and not hasattr(session.config, "workerinput"):
+    config, state = session.config, session.config.stash.get(STATE, None)
+    told = hasattr(config, "workerinput") or config.option.collectonly
+    if state is not None and not told:
         session.exitstatus = state.conclude(int(exitstatus))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print cases, time and share of the bound per property, and what the run ends with."""
     state = config.stash.get(STATE, None)
-    if state is not None:
+    if state is not None and not config.option.collectonly:
         state.summary(terminalreporter)
 
 

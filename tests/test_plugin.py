@@ -55,7 +55,7 @@ def _usage_error(directory: Path, *arguments: str) -> str:
 def test_the_broadest_properties_come_first(tmp_path: Path) -> None:
     """What sees most defects runs first, on each implementation; the others in their order."""
     run = run_pytest(
-        tmp_path, str(ROOT / "properties"), "--collect-only", "-qq", "--conv2d-device=cpu"
+        tmp_path, str(ROOT / "properties"), "--collect-only", "-q", "--conv2d-device=cpu"
     )
     names = re.findall(r"::(\w+)\[", run.output)
     found = list(dict.fromkeys(names))

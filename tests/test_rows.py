@@ -13,6 +13,7 @@ from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.profiles import DEFAULT, PROFILES
 from properties.rows import RESULTS, STRICT, Rows, builtin, load
+from properties.shards import Shard
 from properties.summary import header
 
 IEEE = {"cudnn.conv.fp32_precision": "ieee"}
@@ -108,7 +109,7 @@ def test_declared_rows_are_told_in_a_line_each(tmp_path: Path) -> None:
         "facts": {},
         "large": 0.0,
     }
-    session: Any = SimpleNamespace(**told, rows=rows, domain=Domain())
+    session: Any = SimpleNamespace(**told, rows=rows, domain=Domain(), shard=Shard())
     assert header(session)[1:-1] == [f"  declared: {line}" for line in lines]
     assert Rows().lines() == builtin("cpu", {}).lines() == []
 

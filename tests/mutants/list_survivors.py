@@ -10,7 +10,6 @@ _RARE = "the property draws no call in which all of its factors meet"
 _FOUND = f"{_RARE}; every pair of levels finds it"
 
 SURVIVORS = {
-    "engine_of_full_blocks_varies": _FOUND,
     "grad_weight_of_dilated_rows_flipped": f"{_RARE}, nor has the covering array one",
     "one_channel_weight_read_by_taps": _FOUND,
     "plan_without_kernel": f"{_RARE}: two kernels, one input and output",
