@@ -85,7 +85,7 @@ def _joined(group: Sequence[Record]) -> Record:
     for name in ("skipped", "unverified"):
         if not all(name in item for item in group):
             joined.pop(name, None)
-    failed = any("violation" in item or _is_broken(item) for item in group)
+    failed = any(item["outcome"] == "failed" and "unverified" not in item for item in group)
     outcomes = [item["outcome"] for item in group]
     joined["outcome"] = "failed" if failed else "passed" if "passed" in outcomes else outcomes[0]
     for name in COUNTS:
@@ -94,15 +94,12 @@ def _joined(group: Sequence[Record]) -> Record:
     joined["shares"] = _largest(item["shares"] for item in group)
     joined["histogram"] = stacked(item["histogram"] for item in group)
     joined["known"] = _summed(item["known"] for item in group)
+    joined["defects"] = {name: state for item in group for name, state in item["defects"].items()}
     joined["notes"] = list(dict.fromkeys(note for item in group for note in item["notes"]))
     joined["digest"] = " ".join(item["digest"] for item in group)
     if any("coverage" in item for item in group):
         joined |= _covered([item["coverage"] for item in group if "coverage" in item])
     return joined
-
-
-def _is_broken(item: Record) -> bool:
-    return item["outcome"] == "failed" and "unverified" not in item
 
 
 def _largest(tables: Iterable[dict[str, float]]) -> dict[str, float]:

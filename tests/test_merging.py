@@ -61,8 +61,11 @@ def report(shard: str, *items: dict[str, Any], **changes: Any) -> dict[str, Any]
 
 def test_shards_add_up() -> None:
     """Cases, time and known defects add; shares are the largest; a green whole is green."""
-    one = report("1/2", item(used=0.5, shares={"float32 output": 0.5}, **cells(0, 1)))
-    two = report("2/2", item(**cells(2, 3, 4)))
+    one = report(
+        "1/2",
+        item(used=0.5, shares={"float32 output": 0.5}, defects={"a": "there"}, **cells(0, 1)),
+    )
+    two = report("2/2", item(defects={"b": "FIXED"}, **cells(2, 3, 4)))
     one["items"][0]["histogram"] = {"float32 output": [0] * 9 + [2], "int8 output": [3] + [0] * 9}
     two["items"][0]["histogram"] = {"float32 output": [1] * 10}
     merged = merge([two, one])
@@ -73,6 +76,7 @@ def test_shards_add_up() -> None:
     assert (found["cases"], found["seconds"], found["used"]) == (10, 3.0, 0.5)
     assert (found["shares"], found["known"]) == ({"float32 output": 0.5}, {"defect": 2})
     assert found["histogram"] == {"float32 output": [1] * 9 + [3], "int8 output": [3] + [0] * 9}
+    assert found["defects"] == {"a": "there", "b": "FIXED"}
     assert found["notes"] == ["n"]
     assert found["cells"] == [5, 5]
     assert found["coverage"]["factors"] == {"dtype x stride": [3, 3], "dtype x bias": [2, 2]}
