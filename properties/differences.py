@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-Record = dict[str, Any]
+from properties.outcome import Record, subject_of
+
 MOVED = 0.1  # of the bound: shares that differ by less are not listed
 PASSING = ("memory",)  # facts of a moment
 
@@ -123,13 +124,9 @@ def _environment(before: Record, after: Record) -> Iterable[str]:
 def _violations(report: Record) -> dict[tuple[str, ...], str]:
     """Return the violations by what tells one defect from another: a shrunk call may differ."""
     return {
-        (v["target"], v["property"], v["kind"]): f"{v['kind']} in {_title(v)}: {v['title']}"
+        (v["target"], v["property"], v["kind"]): f"{v['kind']} in {subject_of(v)}: {v['title']}"
         for v in report["violations"]
     }
-
-
-def _title(record: Record) -> str:
-    return f"{record['property'].removeprefix('test_').replace('_', ' ')} ({record['target']})"
 
 
 def _defects(before: Record, after: Record) -> Iterable[str]:
@@ -157,7 +154,7 @@ def _largest(report: Record) -> dict[str, float]:
 
 
 def _runs(before: Record, after: Record) -> Iterable[str]:
-    old, new = ({_title(i): i for i in report["items"]} for report in (before, after))
+    old, new = ({subject_of(i): i for i in report["items"]} for report in (before, after))
     for title in dict.fromkeys([*old, *new]):
         if title not in new or title not in old:
             yield f"{title}: only in the {'first' if title in old else 'second'} run"

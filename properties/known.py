@@ -45,8 +45,8 @@ class KnownDefect:
     shows_as  further kinds under which the same defect comes to light
     case      one explicit call that shows it
     edits     names of edits; where there are any, the region is of invalid calls that have one
-    avoid     how a generated call steps round the region; for crashes and hangs only, and not for
-              one whose region lies beyond what is generated
+    avoid     how a generated call steps round the region; for crashes and hangs only; without
+              it each call drawn there costs a process, which a region that few reach can bear
     """
 
     id: str

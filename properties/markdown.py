@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from properties.outcome import Record
+from properties.outcome import Record, titled
 from properties.overview import (
     Row,
     coverages,
@@ -18,7 +18,6 @@ from properties.overview import (
     printable,
     repeats,
     rows,
-    titled,
 )
 
 LONGEST = 20_000  # characters of a script or text; what is cut says so

@@ -72,8 +72,8 @@ def conclude(status: int, results: Results, stopped: bool = False, strict: bool 
         fixed = (i for r in records for i, state in r["defects"].items() if state == "FIXED")
         violations += [f"known defect {i} is FIXED: take it off the list" for i in fixed]
     broken = [f"ended without a result: {name}" for name in results.lost]
-    broken += [f"an error of the suite: {_name(r)}" for r in records if _is_broken(r)]
-    unverified = [f"{_name(r)}: {r['unverified']}" for r in records if "unverified" in r]
+    broken += [f"an error of the suite: {subject_of(r)}" for r in records if _is_broken(r)]
+    unverified = [f"{subject_of(r)}: {r['unverified']}" for r in records if "unverified" in r]
     if not any(r["cases"] for r in records) and (records or not results.passed):
         unverified.append("no property saw a case: nothing was verified")
     reasons = violations + broken + unverified
@@ -101,6 +101,11 @@ def _is_broken(record: Record) -> bool:
     return record["outcome"] == "failed" and not {"violation", "unverified"} & record.keys()
 
 
-def _name(record: Record) -> str:
-    title = str(record["property"]).removeprefix("test_").replace("_", " ")
-    return f"{title} ({record['target']})"
+def titled(name: str) -> str:
+    """Return the name of a property as a person reads it."""
+    return name.removeprefix("test_").replace("_", " ")
+
+
+def subject_of(record: Record) -> str:
+    """Return which property of which implementation a record or violation is about."""
+    return f"{titled(record['property'])} ({record['target']})"

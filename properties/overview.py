@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from properties.outcome import Record
+from properties.outcome import Record, titled
 from properties.summary import described_device
 
 
@@ -42,11 +42,6 @@ def rows(items: Iterable[Record]) -> list[Row]:
         )
         for name, group in groups.items()
     ]
-
-
-def titled(name: str) -> str:
-    """Return the name of a property as a person reads it."""
-    return name.removeprefix("test_").replace("_", " ")
 
 
 def _remarks(item: Record) -> list[str]:

@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from properties import drawings
 from properties.merging import stacked
-from properties.outcome import Record
-from properties.overview import coverages, defects, facts, named, printable, repeats, rows, titled
+from properties.outcome import Record, titled
+from properties.overview import coverages, defects, facts, named, printable, repeats, rows
 
 SLOWEST = 10
 LEAST = 6  # pairs of factors that are named where some cells are missing

@@ -10,7 +10,7 @@ _AVX512 = build("onednn.bfloat16", cpu="AVX512")
 _OF_WEIGHT = ("weight", "input+weight", "weight+bias", "input+weight+bias")
 _OF_INPUT = ("input", "input+weight", "input+bias", "input+weight+bias")
 
-_LARGE = tuple(map(str, range(28, 2**12)))  # extents of outputs; no such call is drawn
+_LARGE = tuple(map(str, range(28, 2**12)))  # extents of outputs; few such calls are drawn
 
 _NARROW: dict[str, tuple[str, ...]] = {
     "dtype": ("bfloat16",),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from properties.journal import unended
-from properties.outcome import Record, Results
+from properties.outcome import Record, Results, titled
 from properties.plugin import HERE, report_path
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ def table(found: Iterable[Record]) -> list[str]:
         used = max((r["used"] for r in ran), default=0.0)
         failed = [r["target"] for r in group if r["outcome"] == "failed"]
         state = f"  FAILED for {', '.join(failed)}" if failed else ""
-        title = name.removeprefix("test_").replace("_", " ")
-        lines.append(f"{title:<{width}}  {cases:>5}  {seconds:>7.1f}  {used:.3f}{state}")
+        lines.append(f"{titled(name):<{width}}  {cases:>5}  {seconds:>7.1f}  {used:.3f}{state}")
     return lines
 
 
@@ -107,7 +106,7 @@ def remarks(domain: str, found: list[Record]) -> list[str]:
     lines = [f"{sum(r['cases'] for r in ran)} cases on {targets}; domain: {domain}"]
     for record in found:
         if "skipped" in record:
-            name = str(record["property"]).removeprefix("test_").replace("_", " ")
+            name = titled(record["property"])
             lines.append(f"not verified for {record['target']}: {name}, {record['skipped']}")
     known: dict[str, int] = {}
     for record in ran:
