@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -92,3 +93,24 @@ def shown(item: pytest.Item, info: pytest.ExceptionInfo[BaseException]) -> Any:
     first = str(info.value).splitlines()[0]
     crash = ReprFileLocation(str(item.path), item.reportinfo()[1] or 0, first)
     return ReprExceptionInfo(ReprTraceback([entry], None, style="native"), crash)
+
+
+class Attached(ReprExceptionInfo):
+    """What JUnit prints of a violation: the terminal's text, then the case and the script."""
+
+    def __init__(self, shown: ReprExceptionInfo, violation: Record) -> None:
+        super().__init__(shown.reprtraceback, shown.reprcrash)
+        self.violation = violation
+
+    def __str__(self) -> str:
+        files = json.dumps(self.violation["replay"], indent=1), self.violation["source"]
+        places = self.violation["case"], self.violation["script"]
+        parts = (f"\n{p}:\n\n{text}" for p, text in zip(places, files, strict=True))
+        return "\n".join([super().__str__(), *parts])
+
+
+def attach(report: pytest.TestReport) -> None:
+    """Have JUnit find the case and the script in a failure, where the files may be gone later."""
+    record: Record = dict(report.user_properties).get("conv2d", {})  # type: ignore[assignment]
+    if "violation" in record and isinstance(report.longrepr, ReprExceptionInfo):
+        report.longrepr = Attached(report.longrepr, record["violation"])

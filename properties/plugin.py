@@ -190,6 +190,13 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(tryfirst=True)  # before JUnit's
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Put case and script of a violation into what JUnit prints of it."""
+    if report.failed and "conv2d" in dict(report.user_properties):
+        importlib.import_module("properties.items").attach(report)
+
+
 @pytest.hookimpl(tryfirst=True)  # before the terminal's, which writes the summary
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write report.json, and end with one of the exit statuses of `properties.outcome`."""

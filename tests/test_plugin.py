@@ -239,12 +239,15 @@ def _require_shown_and_filed(run: Run) -> None:
     assert f"\n  reproduce       python {script}" in violation["text"]
     (failure,) = ElementTree.parse(Path(run.directory, "junit.xml")).getroot().iter("failure")
     assert failure.attrib["message"].startswith(first)
+    for file in (case, script):
+        assert file.read_text().strip() in (failure.text or "")
+        assert file.read_text().strip() not in run.output
 
 
 def test_violation_is_shown_and_filed(red: Run) -> None:
     """A violation: exit status 1, shown once in its own words, filed as case, script and record.
 
-    JUnit and the one-line summary show its first line, complete.
+    JUnit and the one-line summary show its first line, complete; JUnit also has both files.
     """
     _require_shown_and_filed(red)
 
