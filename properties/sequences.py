@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from properties import known
 from properties.case import OPERANDS, Case, Tensor
 from properties.domain import FACTORS, active
+from properties.levels import levels
 from properties.steps import Calls, Step
 from properties.strategies import among, cases, other_cases, seeds
 from properties.values import Recipe
@@ -26,7 +27,8 @@ class Change:
 
     `touches`: one element alone is another, for this call only.
     Or, in place of the call, `other`: another configuration altogether ("drawn"), the same operands
-    with another stride ("stride"), or as much input and padding together ("padding").
+    with another stride ("stride"), as much input and padding together ("padding"), or a kernel of
+    the same reach, whose taps are further apart or closer ("kernel").
     """
 
     renews: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ CHANGES = {
     "backward after another forward": Change(between=True),
     "another stride": Change(other="stride"),
     "another padding": Change(other="padding"),
+    "another kernel": Change(other="kernel"),
     "another configuration": Change(other="drawn"),
 }
 NAMES = (*CHANGES, "the output overwritten", "backward after another forward")  # what is rare twice
@@ -67,11 +70,12 @@ def sequences(draw: st.DrawFn) -> Calls:
     touch = draw(among("touched", TOUCHED)), draw(seeds())
     case = draw(cases(values=VALUES, passes=PASSES))
     padded = [repadded(case, padding) for padding in active().options("padding")]
-    padded = [other for other in padded if other is not case] or [case]
+    dilated = [redilated(case, dilation) for dilation in active().options("dilation")]
     drawn = any(change.other == "drawn" for change in changes)
     others = {
         "stride": strided(case, stride),
-        "padding": draw(st.sampled_from(padded)),
+        "padding": draw(st.sampled_from([c for c in padded if c is not case] or [case])),
+        "kernel": draw(st.sampled_from([c for c in dilated if c is not case] or [case])),
         "drawn": draw(other_cases(values=VALUES, passes=PASSES)) if drawn else case,
     }
     return Calls(sequence(case, changes, others, touch))
@@ -155,3 +159,21 @@ def repadded(case: Case, padding: str) -> Case:
     image = replace(case.input, shape=tuple(extent))
     other = case.replace(input=image, padding=pads)
     return case if known.crashes(other) else other
+
+
+def redilated(case: Case, dilation: str) -> Case:
+    """Return the call with another dilation and a kernel whose outermost taps lie where they did.
+
+    Or itself, where there is no such kernel, and where a known crash is stepped round.
+    """
+    first, _, second = dilation.partition(",")
+    apart = (int(first), int(second or first))
+    *channels, rows, columns = case.weight.shape
+    reaches = [d * (k - 1) for d, k in zip(case.params.dilation, (rows, columns), strict=True)]
+    if apart == case.params.dilation or any(r % d for r, d in zip(reaches, apart, strict=True)):
+        return case
+    kernel = (r // d + 1 for r, d in zip(reaches, apart, strict=True))
+    weight = replace(case.weight, shape=(*channels, *kernel))
+    other = case.replace(weight=weight, dilation=apart)
+    claimed = levels(other)["kernel"] in active().options("kernel")
+    return case if not claimed or known.crashes(other) else other

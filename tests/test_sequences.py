@@ -15,14 +15,14 @@ from properties import finish as finish_module
 from properties import violations as v
 from properties.behaviour import classify
 from properties.case import OPERANDS, Case, Tensor
-from properties.domain import Domain
+from properties.domain import Domain, activated
 from properties.finish import finish
 from properties.implementation import Implementation
 from properties.replay import CANNOT_RUN, FAILED, FIXED, replay
 from properties.repro import script
 from properties.runner import Runner
 from properties.search import Search
-from properties.sequences import CHANGES, renewed, repadded, sequence, strided, touched
+from properties.sequences import CHANGES, redilated, renewed, repadded, sequence, strided, touched
 from properties.spares import Spares
 from properties.steps import Calls, Step, check_of, described, steps_of
 from properties.subject import Subject
@@ -39,6 +39,7 @@ def steps(*names: str, case: Case = CASE) -> tuple[Step, ...]:
     others = {
         "stride": strided(case, "2"),
         "padding": repadded(case, "1"),
+        "kernel": redilated(case, "1"),
         "drawn": CASE.replace(bias=None),
     }
     return sequence(case, [CHANGES[name] for name in names], others)
@@ -236,6 +237,18 @@ def test_another_padding_makes_one_padded_size() -> None:
     large = CASE.replace(padding=2, padding_mode="reflect")
     assert repadded(large, "3,1") is large  # which leaves 3 rows to pad by 3
     assert repadded(large, "same") is large
+
+
+def test_another_kernel_reaches_as_far() -> None:
+    """Taps are added or left out between the outermost ones, and input and output stay as large."""
+    case = CASE.replace(weight=Tensor((3, 2, 5, 3), Recipe("normal", 1)), padding=2)
+    other = redilated(case, "2")
+    assert (other.weight.shape, other.params.dilation) == ((3, 2, 3, 2), (2, 2))
+    assert (other.input, other.output_shape) == (case.input, case.output_shape)
+    assert redilated(other, "1") == case
+    assert redilated(case, "3") is case  # whose rows reach 4
+    with activated(Domain.parse(["kernel=rectangle"])):
+        assert redilated(case, "2,1") is case  # of 3x3
 
 
 def test_json_keeps_every_step() -> None:

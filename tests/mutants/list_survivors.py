@@ -12,7 +12,6 @@ _FOUND = f"{_RARE}; every pair of levels finds it"
 SURVIVORS = {
     "grad_weight_of_dilated_rows_flipped": f"{_RARE}, nor has the covering array one",
     "one_channel_weight_read_by_taps": _FOUND,
-    "plan_without_kernel": f"{_RARE}: two kernels, one input and output",
     "plane_tail_left_at_bias": _FOUND,
     "second_group_of_pointwise_lost": _FOUND,
 }
