@@ -15,6 +15,8 @@ import torch
 
 from properties.wire import Header
 
+DRIVER = Path("/proc/driver/nvidia/version")
+
 
 def prepare(device: str) -> Header:
     """Set the flags that a verdict depends on, and return them as they read back."""
@@ -81,8 +83,18 @@ def _cuda_facts(device: str) -> Header:
         "device_name": torch.cuda.get_device_name(device),
         "cuda": torch.version.cuda,
         "cudnn": cudnn.version(),
+        "driver": driver(),
         "memory": torch.cuda.mem_get_info(device)[0],
     }
+
+
+def driver(told: Path = DRIVER) -> str | None:
+    """Return the version of NVIDIA's driver, or None where the kernel does not tell it."""
+    try:
+        found = re.search(r"Kernel Module\b.*?\s(\d+(?:\.\d+)+)\s", told.read_text())
+    except OSError:
+        return None
+    return found.group(1) if found else None
 
 
 def _free_memory() -> int:

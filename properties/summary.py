@@ -34,6 +34,7 @@ def described_device(facts: Record) -> str:
     parts = [f"torch {facts.get('torch')}"]
     if "cudnn" in facts:
         parts += [str(facts["device_name"]), f"CUDA {facts['cuda']}", f"cuDNN {facts['cudnn']}"]
+        parts += [f"driver {facts['driver']}"] if facts.get("driver") else []
         parts += [f"{flag}={facts[flag]}" for flag in FLAGS]
     else:
         parts += [f"oneDNN {facts.get('onednn')}", f"{facts.get('cpu')}"]
