@@ -12,6 +12,7 @@ from properties import report_commands
 from properties.child import CannotStart, interrupted_by_sigterm
 from properties.fingerprint import fingerprint
 from properties.implementation import Implementation
+from properties.names import require_own_names
 from properties.replay import CANNOT_RUN, FAILED, FIXED, Outcome, replay_all
 from properties.rows import Rows, load
 from properties.runner import NotLoadable, Runner
@@ -75,6 +76,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = parser().parse_args(arguments)
     interrupted_by_sigterm()
+    try:
+        require_own_names()
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 4
     status: int = options.run(options)
     return status
 

@@ -106,6 +106,11 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"conv2d-properties: profile {profile!r} is not one of {known}")
     if not _asked_for(config) or config.option.help or config.option.version:
         return
+    if not hasattr(config, "workerinput"):
+        try:
+            importlib.import_module("properties.names").require_own_names()
+        except ValueError as error:
+            raise pytest.UsageError(f"conv2d-properties: {error}") from error
     session = importlib.import_module("properties.session")
     state = session.open_session(config)
     config.stash[STATE] = state
