@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from properties import kin
 from properties.wire import (
     Buffer,
     ChannelClosed,
@@ -36,10 +38,19 @@ START_LIMIT = 180.0  # seconds for importing torch and opening a device, on a bu
 TAIL = 2000
 STACKS = 1 << 15  # bytes of a dump that are read
 PATIENCE = 1.0  # seconds for it: whoever can answer does so within milliseconds
+FILE_SIZE = 2 << 30  # bytes of any file that a worker writes: caches of compilers have far less
+# Of a worker, it included: a build runs a few for each core, and so does torch.compile.
+PROCESSES = 64 + 8 * (os.cpu_count() or 1)
+COUNTED = 0.5  # seconds between two counts of them, while a call lasts
+MARK = "CONV2D_WORKER"
 
 
 class MemoryExceeded(Exception):
     """The child's resident memory passed its limit."""
+
+
+class TooManyProcesses(Exception):
+    """The child and what it started are more processes than it may have."""
 
 
 class Child:
@@ -58,12 +69,16 @@ class Child:
         child_read, self._write = os.pipe()
         self._read, child_write = os.pipe()
         inner, environment = _inside(device)
+        environment[MARK] = secrets.token_hex(8)
+        self.mark = f"{MARK}={environment[MARK]}"
+        self._counted = 0.0
         config = {
             "path": [str(Path(__file__).parent.parent), *(p or str(Path.cwd()) for p in sys.path)],
             "read": child_read,
             "write": child_write,
             "device": inner,
             "memory": memory,
+            "file_size": FILE_SIZE,
             "probe": probe,
             "parent": os.getpid(),
         }
@@ -100,10 +115,12 @@ class Child:
         """Send one request and return its reply.
 
         Raises ChannelClosed (the child is gone), ChannelTimeout (`limit` seconds passed), WireError
-        (not a reply) or MemoryExceeded; after any of them the child must be ended.
+        (not a reply), MemoryExceeded or TooManyProcesses; after any of them the child must be
+        ended.
         """
         self.greet()
         self._requests += 1
+        self._counted = time.monotonic()
         deadline = time.monotonic() + limit
         frame = pack({**header, "id": self._requests}, buffers)
         send(self._write, frame, deadline)
@@ -124,11 +141,12 @@ class Child:
         return self._log.closed
 
     def end(self) -> int:
-        """Kill the whole process group, reap the child, return its exit status."""
+        """Kill it and all that it started, reap the child, return its exit status."""
         if self.ended:
             return self.process.returncode
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+            os.killpg(self.process.pid, signal.SIGKILL)  # at one blow, if nobody left the group
+        kin.end_all(self.process.pid, self.mark)
         status = self.process.wait()
         for fd in (self._read, self._write):
             with contextlib.suppress(OSError):
@@ -173,6 +191,10 @@ class Child:
             raise ChannelClosed  # a process that it forked may keep the pipe open
         if self.memory and self.resident() > self.memory:
             raise MemoryExceeded
+        if time.monotonic() > self._counted + COUNTED:
+            self._counted = time.monotonic()
+            if len(kin.members(self.process.pid, self.mark)) > PROCESSES:
+                raise TooManyProcesses(f"more than {PROCESSES} processes")
 
     def resident(self) -> int:
         """Return the bytes of memory that the child has in use; 0 where that is not told."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from properties import violations as v
 from properties.case import Case
-from properties.child import CannotStart, Child, MemoryExceeded
+from properties.child import CannotStart, Child, MemoryExceeded, TooManyProcesses
 from properties.implementation import Implementation
 from properties.observation import Observation, observe, payload_limit
 from properties.requests import encode
@@ -28,6 +28,8 @@ HANG_FACTOR = 10.0  # times the slowest call so far, which may be the first one 
 CONFIRM_FACTOR = 5.0
 SETTLE = 0.1
 SENT = 64
+# Of a request that is no call: the worker ended, hung, talked nonsense, or took too much.
+LOST = (ChannelClosed, ChannelTimeout, WireError, MemoryExceeded, TooManyProcesses)
 
 
 class NotLoadable(Exception):
@@ -67,7 +69,7 @@ class Runner:
             names = {"module": self.implementation.module, "name": self.implementation.name}
             try:
                 reply, _ = child.ask({"request": "load", **names}, (), 0, LOAD_LIMIT)
-            except (ChannelClosed, ChannelTimeout, WireError, MemoryExceeded) as error:
+            except LOST as error:
                 child.end()
                 reason = f"the worker ended or hung ({type(error).__name__}): {child.log_tail()}"
                 raise NotLoadable(f"{self.implementation.target}: {reason}") from error
@@ -125,7 +127,7 @@ class Runner:
         if self._child is None or request in self._prepared:
             return
         # A worker that dies of it says so in the request that follows.
-        with contextlib.suppress(ChannelClosed, ChannelTimeout, WireError, MemoryExceeded):
+        with contextlib.suppress(*LOST):
             self._child.ask(request, (), 0, LOAD_LIMIT)
         self._prepared.append(request)
 
@@ -186,6 +188,9 @@ class Runner:
             self.stop()
             title = f"the worker passed its limit of {self.memory >> 20} MiB"
             raise v.MemoryViolation(title, case) from None
+        except TooManyProcesses as error:
+            self.stop()
+            raise v.ProcessesViolation(f"the worker has {error}", case) from None
         except WireError as error:
             self.stop()
             raise v.ReplyViolation(f"the worker talks nonsense: {error}", case) from None

@@ -156,6 +156,12 @@ class MemoryViolation(Violation):
     kind = "memory"
 
 
+class ProcessesViolation(Violation):
+    """The call started more processes than the worker may have."""
+
+    kind = "processes"
+
+
 class CrashViolation(Violation):
     """A signal ended the process."""
 

@@ -90,6 +90,10 @@ def _prepare(config: Header) -> None:
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1)  # by which the judge asks a call that hangs where it is
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Python ignores SIGXFSZ: what writes more gets EFBIG. A lower limit of the user's stays.
+    limits = [config["file_size"], *resource.getrlimit(resource.RLIMIT_FSIZE)]
+    least = min(limit for limit in limits if limit != resource.RLIM_INFINITY)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (least, least))
 
 
 def _limit_memory(config: Header) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from properties import child as child_module
 from properties import runner as runner_module
 from properties.case import Case, Tensor
 from properties.child import Child
@@ -40,16 +41,16 @@ SURVIVED = (
 
 
 class Recorded(Spares):
-    """Spare children, and the process groups of all that were taken."""
+    """Spare children, and the process groups and marks of all that were taken."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.groups: list[int] = []
+        self.groups: dict[int, bytes] = {}
 
     def take(self, device: str, memory: int) -> Child:
-        """Take a child and note its process group."""
+        """Take a child; note its process group, and the mark on the environment of its kin."""
         child = super().take(device, memory)
-        self.groups.append(child.process.pid)
+        self.groups[child.process.pid] = child.mark.encode()
         return child
 
 
@@ -92,6 +93,7 @@ def test_it_is_the_violation_that_it_is(
     spares.groups.clear()
     if hostile.kind == "hang":
         monkeypatch.setattr(runner_module, "HANG_FLOOR", {"cpu": 0.5})
+    monkeypatch.setattr(child_module, "PROCESSES", 20)  # fewer: each costs the machine memory
     with Runner(Implementation(hostile.target), spares, memory=MEMORY) as runner:
         runner.hangs = 1  # one time-out is enough here; another test has the confirmation
         require_kind(runner, hostile)
@@ -234,22 +236,23 @@ def violation(runner: Runner, case: Case) -> Violation | None:
     return None
 
 
-def left_over(groups: list[int]) -> list[int]:
-    """Return the processes of these groups that still live; killing takes the kernel a moment."""
+def left_over(groups: dict[int, bytes]) -> list[int]:
+    """Return what still lives of these groups and their kin; killing takes the kernel a moment."""
     deadline = time.monotonic() + 5
     while (alive := _members(groups)) and time.monotonic() < deadline:
         time.sleep(0.02)
     return alive
 
 
-def _members(groups: list[int]) -> list[int]:
+def _members(groups: dict[int, bytes]) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             # The name, in parentheses, may hold anything; what follows it is numbers.
             state, _, group = path.read_text().rpartition(")")[2].split()[:3]
+            given = path.with_name("environ").read_bytes()
         except OSError:
             continue
-        if int(group) in groups and state != "Z":
+        if state != "Z" and (int(group) in groups or any(m in given for m in groups.values())):
             found.append(int(path.parent.name))
     return found

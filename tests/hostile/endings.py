@@ -8,10 +8,12 @@ import mmap
 import os
 import signal
 import sys
+import tempfile
 import time
 
 import torch
 
+from properties.child import PROCESSES
 from tests.hostile.parts import Tensor, hostile
 
 _hoard: list[object] = []
@@ -158,3 +160,37 @@ def growing_maps(x: Tensor, w: Tensor, y: Tensor) -> object:
         memory = mmap.mmap(-1, 1 << 26)
         memory.write(b"\1" * (1 << 26))
         _hoard.append(memory)
+
+
+@hostile
+def forks_without_end(x: Tensor, w: Tensor, y: Tensor) -> object:
+    """Double its processes again and again, some of them in sessions of their own.
+
+    They stop at some two to four times the limit, and end by themselves if nobody ends them.
+    """
+    for n in range(PROCESSES.bit_length() + 1):
+        if os.fork() == 0 and n % 3 == 0:
+            os.setsid()
+    time.sleep(100)
+    return os._exit(0)
+
+
+@hostile
+def leaves_a_daemon(x: Tensor, w: Tensor, y: Tensor) -> object:
+    """Leave a process in a session of its own, whose parent has gone, and end."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(600)
+        os._exit(0)
+    os.wait()
+    return os._exit(3)
+
+
+@hostile
+def fills_the_disk(x: Tensor, w: Tensor, y: Tensor) -> object:
+    """Write a file of a tebibyte, of which nearly all is a hole."""
+    with tempfile.TemporaryFile() as file:
+        file.seek(1 << 40)
+        file.write(b"\1")
+    return y
