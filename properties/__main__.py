@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
         "help": "the arithmetic that is declared",
     }
     run.add_argument("--arithmetic", **table)
+    run.add_argument(
+        "--own", action="store_true", help="a convolution of torch's that runs in it is a violation"
+    )
     again = commands.add_parser(
         "replay",
         help="run cases again, in a fresh process",
@@ -95,6 +98,7 @@ def _verify(options: argparse.Namespace) -> int:
             profile=options.profile,
             workers=options.workers,
             arithmetic=options.arithmetic,
+            own=options.own,
         )
     except ValueError as error:
         print(error, file=sys.stderr)

@@ -173,6 +173,8 @@ def case_data(
         "case": violation.case.to_json(),
         "seen on": dict(facts),
     }
+    if implementation.own:
+        data["own"] = True
     if implementation.rows.written is not None:
         data["arithmetic"] = implementation.rows.written
     return data

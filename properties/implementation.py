@@ -26,13 +26,15 @@ class Implementation:
 
     The object is either a function with `torch.nn.functional.conv2d`'s signature, called with
     positional arguments, or a subclass of `torch.nn.Module` with `torch.nn.Conv2d`'s. Of torch's
-    own on the CPU the output `keeps_format`: others may return it in any strides.
+    own on the CPU the output `keeps_format`: others may return it in any strides. One that is its
+    `own` claims to run no convolution of torch's.
     """
 
     target: str
     device: str = "cpu"
     rows: Rows = field(default_factory=Rows, compare=False)
     keeps_format: bool = field(default=False, compare=False)
+    own: bool = False
 
     def __post_init__(self) -> None:
         target = ALIASES.get(self.target, self.target)

@@ -91,7 +91,7 @@ def observe(case: Case, device: str, reply: Header, buffers: Sequence[memoryview
 
 
 def raise_reported(case: Case, reply: Header) -> None:
-    """Raise the violation that the worker itself reports: an exception, no memory, no device."""
+    """Raise the violation that the worker reports: an exception, no memory, a fallback, ..."""
     kinds: dict[str, tuple[type[v.Violation], str]] = {
         "device_lost": (v.DeviceLostViolation, "the device no longer answers after"),
         "declined": (v.DeclinedViolation, "the implementation declines a call of its domain:"),
@@ -105,6 +105,10 @@ def raise_reported(case: Case, reply: Header) -> None:
             if case.mode != "eager" and key in ("declined", "error"):
                 facts["not claimed?"] = f"--conv2d-only mode!={case.mode}"
             raise cls(f"{prefix} {text.partition(chr(10))[0]}", case, facts)
+    if ran := reply.get("fallback"):
+        names = ", ".join(map(plain, ran)) if isinstance(ran, list) else plain(ran)
+        title = f"an implementation of its own ran {names}"
+        raise v.FallbackViolation(title, case, {"declared": "no convolution of torch's runs"})
 
 
 def plain(text: object) -> str:

@@ -50,6 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the arithmetic that the implementation declares, where it is not the strict one",
     )
     group.addoption(
+        "--conv2d-own",
+        action="store_true",
+        help="the implementation claims to be its own: a convolution of torch's that runs in it is "
+        "a violation",
+    )
+    group.addoption(
         "--conv2d-seconds",
         type=float,
         metavar="S",

@@ -31,6 +31,8 @@ class Recording:
             "device": implementation.device,
             "check": {"kind": "call"},
         }
+        if implementation.own:
+            known["own"] = True
         if implementation.rows.written is not None:
             known["arithmetic"] = implementation.rows.written
         lines = [json.dumps({**known, "case": case.to_json()}) + "\n" for case in calls]

@@ -147,6 +147,8 @@ class _Entry:
     def of(cls, data: Mapping[str, Any], implementation: str | None, device: str | None) -> _Entry:
         own = str(data["implementation"]), str(data["device"])
         target = Implementation(implementation or own[0], device or own[1])
+        # Torch's own in its place, to see whether it is right there, is not a fallback.
+        target = replace(target, own=bool(data.get("own")) and not target.is_stock)
         declared = "arithmetic" in data
         if declared:
             target = replace(target, rows=parse(data["arithmetic"]))
@@ -158,14 +160,13 @@ class _Subjects(AbstractContextManager["_Subjects"]):
 
     def __init__(self, spares: Spares | None) -> None:
         self._spares = spares
-        self._runners: dict[tuple[str, str], Runner] = {}
+        self._runners: dict[Implementation, Runner] = {}
 
     def of(self, entry: _Entry) -> Subject:
         target = entry.target
-        key = (target.target, target.device)
-        runner = self._runners.get(key) or Runner(target, self._spares)
+        runner = self._runners.get(target) or Runner(target, self._spares)
         own = target if entry.declared else target.on(runner.start())
-        self._runners[key] = runner
+        self._runners[target] = runner
         return Subject(own, runner, Domain())
 
     def __exit__(self, *exception: object) -> None:

@@ -42,6 +42,7 @@ def compose(session: Session, records: list[Record], outcome: Outcome) -> Record
         "profile": session.profile.name,
         "seed": session.seed,
         "domain": str(session.domain),
+        "own": session.own,
         "environment": session.facts,
         "host": host(),
         "examples": sum(record["cases"] for record in records),

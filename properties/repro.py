@@ -26,6 +26,7 @@ from properties.observation import expected_shapes
 from properties.recovery_training import Training
 from properties.sampling import unflat
 from properties.script_modes import SNIPPETS
+from properties.script_own import watching
 from properties.special import enclosures
 from properties.steps import Step, steps_of
 from properties.tensors import written
@@ -52,6 +53,11 @@ def write_script(text: str, case: Case, folder: Path) -> Path:
 
 def script(violation: Violation, implementation: Implementation) -> str:
     """Return the text of the script."""
+    text = _script(violation, implementation)
+    return watching(text) if implementation.own else text
+
+
+def _script(violation: Violation, implementation: Implementation) -> str:
     case, check = violation.case, violation.check
     if check["kind"] == "large":
         return _large(violation, implementation)

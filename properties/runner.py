@@ -148,6 +148,7 @@ class Runner:
         if case.mode.startswith("compile"):
             floor = HANG_FLOOR_COMPILED
         limit = max(floor, HANG_FACTOR * self.slowest, seconds)
+        request = {**request, "own": self.implementation.own}
         try:
             return self._ask(case, request, buffers, max_payload, limit)
         except v.HangViolation:

@@ -77,7 +77,9 @@ class Session:
         seconds = config.getoption("--conv2d-seconds")
         self.large: float = config.getoption("--conv2d-large")
         self.seconds: float | None = self.profile.seconds if seconds is None else seconds
-        self.targets = [Implementation(*pair) for pair in told["targets"]] if told else []
+        self.own: bool = config.getoption("--conv2d-own")
+        told_of = told["targets"] if told else ()
+        self.targets = [Implementation(name, device, own=self.own) for name, device in told_of]
         self.facts: dict[str, Facts] = told.get("facts", {})
         if not told:
             self._probe()
@@ -90,6 +92,9 @@ class Session:
 
     def _probe(self) -> None:
         """Ask one short-lived child what exists, and load every implementation once."""
+        named = self.config.getoption("--conv2d-impl") or list(DEFAULTS)
+        if self.own and any(Implementation(name).is_stock for name in named):
+            raise ValueError("--conv2d-own is for implementations other than torch's: name one")
         try:
             probe = Child("cpu", probe=True)
             self.spares.keep(probe)
@@ -97,8 +102,9 @@ class Session:
             if present != ["cpu"]:
                 self.spares.close()  # it has opened devices that a worker must not hold
             devices = resolve_devices(self.config.getoption("--conv2d-device"), present)
-            named = self.config.getoption("--conv2d-impl") or list(DEFAULTS)
-            self.targets = [Implementation(n, device) for device in devices for n in named]
+            self.targets = [
+                Implementation(name, device, own=self.own) for device in devices for name in named
+            ]
             if not self.config.option.collectonly:
                 for target in self.targets:
                     self.facts[str(target)] = self.subject(target).runner.start()

@@ -25,6 +25,7 @@ def header(session: Session) -> list[str]:
     lines += [f"  {name}: {described_device(facts)}" for name, facts in session.facts.items()]
     declared = session.rows.lines() if session.rows is not None else []
     lines += [f"  declared: {line}" for line in declared]
+    lines += ["  own: no convolution of torch's may run"] if session.own else []
     lines += [f"  large calls of {session.large:g} GiB"] if session.large else []
     return [*lines, f"  domain: {session.domain}"]
 

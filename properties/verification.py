@@ -70,6 +70,7 @@ def verify(
     workers: int | str = 0,
     directory: str | Path = ".conv2d",
     arithmetic: str | Path | None = None,
+    own: bool = False,
 ) -> Report:
     """Check every property of `implementation` ("package.module:name") and return the report.
 
@@ -81,6 +82,8 @@ def verify(
     workers    pytest-xdist's -n: 0 runs in one process
     directory  where cases, scripts and report.json go
     arithmetic a TOML file of the rows that the implementation declares (`properties.rows`)
+    own        the implementation claims to be its own: a convolution of torch's that runs in it is
+               a violation of kind "fallback" (what is seen of it: `properties.fallback`)
 
     Raises ValueError when pytest calls the request a usage error (unknown device, implementation
     that cannot be imported); the message is pytest's.
@@ -94,6 +97,7 @@ def verify(
     arguments += [word for name in only for word in ("--conv2d-only", name)]
     arguments += ["--conv2d-seconds", str(seconds)] if seconds is not None else []
     arguments += ["--conv2d-arithmetic", str(Path(arithmetic).resolve())] if arithmetic else []
+    arguments += ["--conv2d-own"] if own else []
     arguments += ["--hypothesis-profile", profile] if profile else []
     arguments += ["-n", str(workers)] if str(workers) != "0" else []
     status, output = run_pytest(arguments)

@@ -162,6 +162,12 @@ class ProcessesViolation(Violation):
     kind = "processes"
 
 
+class FallbackViolation(Violation):
+    """An implementation that claims to be its own ran a convolution of torch's."""
+
+    kind = "fallback"
+
+
 class CrashViolation(Violation):
     """A signal ended the process."""
 

@@ -18,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from properties.fallback import convolutions
 from properties.wire import ChannelClosed, Header, pack, receive, send
 
 PR_SET_PDEATHSIG = 1
@@ -50,6 +51,22 @@ def main(argument: str) -> None:
 
 def _serve(config: Header, executor: Any) -> None:
     request, buffers = receive(config["read"])
+    if request.get("own"):
+        import torch
+
+        with convolutions(torch) as ran:
+            reply, data = _answer(executor, request, buffers)
+        reply["fallback"] = sorted(ran)
+    else:
+        reply, data = _answer(executor, request, buffers)
+    send(config["write"], pack({**reply, "id": request["id"]}, data))
+    if "device_lost" in reply:
+        os._exit(70)  # the context is gone for good; a fresh process is the only cure
+
+
+def _answer(
+    executor: Any, request: Header, buffers: list[memoryview]
+) -> tuple[Header, list[bytes]]:
     kind = request["request"]
     data: list[bytes] = []
     if kind == "load":
@@ -77,9 +94,7 @@ def _serve(config: Header, executor: Any) -> None:
         reply = attempt(executor, request, buffers)
     else:
         reply = {"error": f"unknown request {kind!r}"}
-    send(config["write"], pack({**reply, "id": request["id"]}, data))
-    if "device_lost" in reply:
-        os._exit(70)  # the context is gone for good; a fresh process is the only cure
+    return reply, data
 
 
 def _prepare(config: Header) -> None:

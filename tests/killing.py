@@ -69,10 +69,14 @@ def gate() -> dict[str, Test]:
 
 
 def subject_of(
-    target: str, spares: Spares, domain: Domain | None = None, device: str = "cpu"
+    target: str,
+    spares: Spares,
+    domain: Domain | None = None,
+    device: str = "cpu",
+    own: bool = False,
 ) -> Subject:
     """Return a started subject; torch's claims and known defects are its own: it calls torch."""
-    implementation = Implementation(target, device)
+    implementation = Implementation(target, device, own=own)
     runner = Runner(implementation, spares)
     facts = runner.start()
     implementation = replace(implementation, rows=builtin(device, facts), keeps_format=True)

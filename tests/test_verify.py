@@ -149,10 +149,10 @@ def test_command_line_status(
         return report
 
     monkeypatch.setattr(__main__, "verify", answer)
-    arguments = ["verify", "my:conv", "--device", "cpu", "--only", "groups=1", "-n", "3"]
+    arguments = ["verify", "my:conv", "--device", "cpu", "--only", "groups=1", "-n", "3", "--own"]
     assert __main__.main(arguments) == expected
     assert capsys.readouterr().out == f"{report}\n"
-    assert asked["implementation"] == "my:conv"
+    assert (asked["implementation"], asked["own"]) == ("my:conv", True)
     assert (asked["device"], asked["only"], asked["workers"]) == (["cpu"], ["groups=1"], "3")
 
 
