@@ -22,6 +22,10 @@ from properties.fallback import convolutions
 from properties.wire import ChannelClosed, Header, pack, receive, send
 
 PR_SET_PDEATHSIG = 1
+PR_CAPBSET_DROP = 24
+CAPABILITY_VERSION = 0x20080522
+# CAP_SYS_CHROOT, CAP_SYS_PTRACE: no kernel needs them, and containers leave root one or the other.
+GIVEN_UP = (18, 19)
 
 
 def main(argument: str) -> None:
@@ -99,7 +103,9 @@ def _answer(
 
 def _prepare(config: Header) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc = ctypes.CDLL(None)
+        _keep_out_of_the_judge(libc)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != config["parent"]:
         os._exit(1)  # the parent died before the line above took effect
     faulthandler.enable()
@@ -109,6 +115,23 @@ def _prepare(config: Header) -> None:
     limits = [config["file_size"], *resource.getrlimit(resource.RLIMIT_FSIZE)]
     least = min(limit for limit in limits if limit != resource.RLIM_INFINITY)
     resource.setrlimit(resource.RLIMIT_FSIZE, (least, least))
+
+
+def _keep_out_of_the_judge(libc: ctypes.CDLL) -> None:
+    """Give up rights that the judge has, where it runs as root.
+
+    Who has fewer may not read or write its memory, nor open its files. Other users are kept out by
+    the system (kernel.yama.ptrace_scope of 1 and more), or they are not.
+    """
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable; the upper halves follow
+    if libc.capget(header, sets) != 0:
+        return
+    for capability in GIVEN_UP:
+        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # or a program started would have it again
+        for part in range(3):
+            sets[part] &= ~(1 << capability)
+    libc.capset(header, sets)
 
 
 def _limit_memory(config: Header) -> None:

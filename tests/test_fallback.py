@@ -37,6 +37,7 @@ BACK = CASE.replace(
 )
 BIG = CASE.replace(input=Tensor((40, 2, 5, 4), Recipe("integers", 1)))
 DILATED = CASE.replace(params=Conv2dParams(padding=(1, 0), dilation=(1, 2), groups=2))
+FALL_BACK = ("when_large", "when_it_fails")  # for some shapes only
 FORWARD, BACKWARD = "aten::convolution", "aten::convolution_backward"
 
 
@@ -113,7 +114,7 @@ def test_the_rule_names_every_convolution_of_this_build() -> None:
     assert not is_convolution("aten::im2col")
 
 
-@pytest.mark.parametrize("name", ["when_large", "when_it_fails", "honest"])
+@pytest.mark.parametrize("name", [*FALL_BACK, "honest"])
 def test_the_gate_finds_what_falls_back_somewhere(name: str, spares: Recycling) -> None:
     """A fallback for some shapes only is met by the gate's own calls; an honest kernel passes."""
     only = Domain.parse(["dtype=float32 passes=forward mode=eager"])

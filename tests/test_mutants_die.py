@@ -10,8 +10,11 @@ import pytest
 
 from properties.domain import Domain
 from properties.dtypes import REAL
+from tests.cheats import CHEATS
 from tests.killing import ACCIDENTS, Recycling, gate, killed_by, subject_of
 from tests.mutants import MUTANTS, PROPERTIES, SURVIVORS, Mutant
+
+CHEATING = {(cheat.target, cheat.by): cheat.kind for cheat in CHEATS}
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.place)
@@ -27,6 +30,8 @@ def test_every_killer_kills(mutant: Mutant, spares: Recycling) -> None:
         violation = killed_by(subject, properties[name])
         if violation is None or violation.kind in {*ACCIDENTS} - {mutant.fatal}:
             missed[name] = violation
+        elif (mutant.target, name) in CHEATING:
+            assert violation.kind == CHEATING[mutant.target, name]
     subject.runner.close()
     assert bool(missed) == (mutant.name in SURVIVORS), missed
 
