@@ -92,6 +92,11 @@ def test_its_own_kernel_is_none(case: Case, spares: Recycling) -> None:
     assert found(named("honest", own=False), case, spares) is None
 
 
+def test_to_ask_for_a_shape_is_none(spares: Recycling) -> None:
+    """A convolution without data computes nothing."""
+    assert found(named("asks_for_the_shape"), CASE, spares) is None
+
+
 def test_a_thread_of_its_own_is_not_seen(spares: Recycling) -> None:
     """The limit that `properties.fallback` tells: a test of what is documented, not of a virtue."""
     assert found(named("in_a_thread"), CASE, spares) is None

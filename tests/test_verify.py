@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,46 @@ ONLY = (
 MOMENT = 0.2  # seconds for each property: what is wrong everywhere is found, and the run ends soon
 
 
+GENERATED = (ROOT / "tests" / "hostile" / "fallbacks.py").read_text()
+
+
+def harness(answer: Callable[..., Report]) -> Callable[..., tuple[float, str]]:
+    """Return the function that README has for generated code; `answer` is its `verify`."""
+    blocks = (ROOT / "README.md").read_text().split("```python\n")[1:]
+    (code,) = (block.partition("```")[0] for block in blocks if "def score(" in block)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    names["verify"] = answer
+    score: Callable[..., tuple[float, str]] = names["score"]
+    return score
+
+
+def kept(reports: list[Report], directory: Path) -> Callable[..., Report]:
+    """Return a `verify` that keeps its report, and the files where a test can look at them."""
+
+    def answer(implementation: str, **options: Any) -> Report:
+        reports.append(verify(implementation, **{**options, "directory": directory}))
+        return reports[-1]
+
+    return answer
+
+
 def test_right_implementation_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A right implementation: ok, no violation, and how many cases say so."""
+    """A right implementation: ok, no violation, and how many cases say so.
+
+    It comes as source text, by README's function for generated code, and runs nothing of torch's.
+    """
     monkeypatch.chdir(tmp_path)  # the example database of this profile goes there
-    target, profile = "tests.plugin_targets:agrees", "conv2d-dev"
-    report = verify(target, only=ONLY, seconds=60, profile=profile, directory=tmp_path)
-    assert report.ok, report.output
+    reports: list[Report] = []
+    profile, before = "conv2d-dev", list(sys.path)
+    score = harness(kept(reports, tmp_path))(
+        GENERATED + "conv2d = honest\n", only=ONLY, seconds=60, profile=profile
+    )
+    (report,) = reports
+    assert score == (1.0, ""), report.output
+    assert sys.path == before
+    assert report.data["own"]
+    assert report.ok
     assert (report.exit_status, list(report.violations)) == (0, [])
     assert report.examples > 20
     assert str(report) == f"verified: {report.examples} cases, no violation"
@@ -48,9 +83,17 @@ def test_right_implementation_is_verified(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_wrong_implementation_is_found(tmp_path: Path) -> None:
-    """A wrong implementation: each violation with kind, call, text and a script that exists."""
-    target = "tests.plugin_targets:adds_one"
-    report = verify(target, only=ONLY, seconds=MOMENT, directory=tmp_path)
+    """A wrong implementation: each violation with kind, call, text and a script that exists.
+
+    README's function gives generated code that returns zeros less than 1.0, and the first of them.
+    """
+    target = "generated:conv2d"
+    reports: list[Report] = []
+    source = GENERATED + "def conv2d(*args): return honest(*args) * 0"
+    score, first = harness(kept(reports, tmp_path))(source, only=ONLY, seconds=MOMENT)
+    (report,) = reports
+    assert 0 <= score < 1
+    assert first == report.violations[0].text
     assert not report.ok
     assert report.exit_status == 1
     kinds = {found.kind for found in report.violations}
@@ -67,6 +110,17 @@ def test_wrong_implementation_is_found(tmp_path: Path) -> None:
     count = len(report.violations)
     assert str(report).startswith(f"{count} violation")
     assert all(found.text in str(report) for found in report.violations)
+
+
+def test_generated_code_that_cannot_be_loaded_scores_nothing() -> None:
+    """What `verify` refuses has the score 0.0 and the reason; a run without a report has too."""
+
+    def refuse(implementation: str, **options: Any) -> Report:
+        raise ValueError("conv2d-properties: generated:conv2d: SyntaxError")
+
+    assert harness(refuse)("(") == (0.0, "conv2d-properties: generated:conv2d: SyntaxError")
+    empty = Report(False, [], 0, 3, {}, "")
+    assert harness(lambda *arguments, **options: empty)("") == (0.0, "")
 
 
 def test_spent_budget_ends_a_run_that_found_something(tmp_path: Path) -> None:
@@ -121,13 +175,14 @@ def test_command_line_verifies(tmp_path: Path) -> None:
     """`python -m properties verify` exits 1 on a violation and writes the report to --json."""
     written = tmp_path / "out.json"
     words = [word for constraint in ONLY for word in ("--only", constraint)]
-    words += ["--seconds", str(MOMENT), "--json", str(written)]
-    done = _command(tmp_path, "verify", "tests.plugin_targets:drops_last_column", *words)
+    words += ["--seconds", str(MOMENT), "--json", str(written), "--own"]
+    done = _command(tmp_path, "verify", "tests.hostile.fallbacks:always", *words)
     assert done.returncode == 1, done.stderr
     report = json.loads(written.read_text())
     assert not report["ok"]
-    assert {violation["kind"] for violation in report["violations"]} == {"shape"}
-    assert done.stdout.count("ShapeViolation: the output has shape") == len(report["violations"])
+    assert {violation["kind"] for violation in report["violations"]} == {"fallback"}
+    ran = done.stdout.count("FallbackViolation: an implementation of its own ran aten::convolution")
+    assert ran == len(report["violations"])
 
 
 @pytest.mark.parametrize(

@@ -23,34 +23,62 @@ def honest(
     dilation: Pair = (1, 1),
     groups: int = 1,
 ) -> Tensor:
-    """Return the convolution: a matrix product of windows, for each group.
-
-    The shape of the output is asked of torch, which is no computation.
-    """
-    meta = [None if t is None else t.to("meta") for t in (x, weight, bias)]
-    rest: Any = (*meta, stride, padding, dilation, groups)
-    shape = F.conv2d(*rest).shape
-    (n, c, *_), (o, _, r, s) = (x if x.dim() == 4 else x[None]).shape, weight.shape
-    top, left, bottom, right = _border(padding, dilation, (r, s))
-    padded = F.pad(x if x.dim() == 4 else x[None], (left, right, top, bottom))
-    size = (n, c, *shape[-2:], r, s)
+    """Return the convolution: a matrix product of windows, for each group."""
+    _require_valid(x, weight, bias, stride, padding, dilation, groups)
+    batch = x if x.dim() == 4 else x[None]
+    padded = F.pad(batch, _border(padding, dilation, weight.shape[2:]))
+    (n, c, *extents), (o, _, *kernel) = padded.shape, weight.shape
+    spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    if any(span > extent for span, extent in zip(spans, extents, strict=True)):
+        raise ValueError(f"a kernel of {spans} is larger than an input of {extents}")
+    size = [(e - f) // t + 1 for e, f, t in zip(extents, spans, stride, strict=True)]
     a, b, h, w = padded.stride()
     steps = (a, b, h * stride[0], w * stride[1], h * dilation[0], w * dilation[1])
-    windows = padded.as_strided(size, steps).reshape(n, groups, c // groups, *size[2:])
-    kernels = weight.reshape(groups, o // groups, c // groups, r, s)
-    y = torch.einsum("ngchwrs,gocrs->ngohw", windows, kernels).reshape(n, o, *shape[-2:])
+    windows = padded.as_strided((n, c, *size, *kernel), steps)
+    windows = windows.reshape(n, groups, c // groups, *size, *kernel)
+    kernels = weight.reshape(groups, o // groups, c // groups, *kernel)
+    y = torch.einsum("ngchwrs,gocrs->ngohw", windows, kernels).reshape(n, o, *size)
     y = y if bias is None else y + bias.reshape(-1, 1, 1)
-    return y.reshape(shape)
+    return y if x.dim() == 4 else y[0]
 
 
-def _border(padding: Pair | str, dilation: Pair, kernel: Pair) -> tuple[int, int, int, int]:
-    if padding == "valid":
-        return 0, 0, 0, 0
-    if isinstance(padding, str):
-        total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-        top, left = (t // 2 for t in total)
-        return top, left, total[0] - top, total[1] - left
-    return padding[0], padding[1], padding[0], padding[1]
+def _require_valid(
+    x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> None:
+    """Raise TypeError or ValueError for what is no convolution."""
+    operands = [x, weight] if bias is None else [x, weight, bias]
+    if not all(isinstance(t, Tensor) for t in operands):
+        raise TypeError("an operand is no tensor")
+    border = (0, 0) if padding in ("same", "valid") else padding
+    numbers = [*stride, *border, *dilation, groups]
+    ranks = [x.dim() + (x.dim() == 3), weight.dim(), len(stride), len(border), len(dilation)]
+    right = (
+        ranks == [4, 4, 2, 2, 2]
+        and all(type(n) is int for n in numbers)
+        and min(*stride, *dilation, groups, weight.shape[0], *weight.shape[2:]) > 0
+        and min(border) >= 0
+        and (x.shape[-3], weight.shape[0] % groups) == (weight.shape[1] * groups, 0)
+        and all((t.dtype, t.device) == (x.dtype, x.device) for t in operands)
+        and (bias is None or bias.shape == weight.shape[:1])
+        and (padding != "same" or max(stride) == 1)
+    )
+    if not right:
+        raise ValueError("not a convolution")
+
+
+def _border(padding: Any, dilation: Any, kernel: Any) -> tuple[int, int, int, int]:
+    """Return the padding left and right, above and below."""
+    if isinstance(padding, tuple):
+        return padding[1], padding[1], padding[0], padding[0]
+    total = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, kernel, strict=True)]
+    top, left = (t // 2 for t in total)
+    return left, total[1] - left, top, total[0] - top
+
+
+def asks_for_the_shape(x: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Tensor:
+    """Ask torch for the shape of the output, with operands without data: that is no computation."""
+    meta: Any = [None if t is None else t.to("meta") for t in (x, weight, bias)]
+    return honest(x, weight, bias, *rest).reshape(F.conv2d(*meta, *rest).shape)
 
 
 def always(*args: Any) -> Tensor:
