@@ -33,7 +33,7 @@ def main(argument: str) -> None:
 
     facts = prepare(config["device"])
     if config["probe"]:
-        facts["devices"] = devices()
+        facts |= devices()
     executor = Executor(config["device"])
     _limit_memory(config)
     send(config["write"], pack({"hello": facts}))
@@ -50,6 +50,23 @@ def main(argument: str) -> None:
 
 def _serve(config: Header, executor: Any) -> None:
     request, buffers = receive(config["read"])
+    try:
+        reply, data = _answered(request, buffers, executor)
+    except Exception as error:
+        # Of operands, copies and what is read back: no call of the implementation.
+        from properties.failures import starved
+
+        if not starved(error, executor.device):
+            raise
+        reply, data = executor.describe(error), []
+    send(config["write"], pack({**reply, "id": request["id"]}, data))
+    if "device_lost" in reply:
+        os._exit(70)  # the context is gone for good; a fresh process is the only cure
+
+
+def _answered(
+    request: Header, buffers: list[memoryview], executor: Any
+) -> tuple[Header, list[bytes]]:
     kind = request["request"]
     data: list[bytes] = []
     if kind == "load":
@@ -77,9 +94,7 @@ def _serve(config: Header, executor: Any) -> None:
         reply = attempt(executor, request, buffers)
     else:
         reply = {"error": f"unknown request {kind!r}"}
-    send(config["write"], pack({**reply, "id": request["id"]}, data))
-    if "device_lost" in reply:
-        os._exit(70)  # the context is gone for good; a fresh process is the only cure
+    return reply, data
 
 
 def _prepare(config: Header) -> None:

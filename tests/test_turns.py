@@ -1,0 +1,349 @@
+"""A device that is out of memory gives no verdict: the call is made again alone, then counted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from properties import violations as v
+from properties.child import CannotStart
+from properties.domain import Domain
+from properties.implementation import Implementation
+from properties.items import Record
+from properties.outcome import LOST, Results, Status, conclude, short_of_memory
+from properties.replay import recheck
+from properties.runner import Runner
+from properties.search import MAX_LOST, BudgetSpent, Search
+from properties.spares import Spares
+from properties.subject import Subject
+from properties.turns import Turns
+from properties.wire import Header
+from tests.killing import Recycling
+from tests.plugin_targets import CASE, ROOT
+from tests.test_search import never, passes, trial
+
+FULL: Header = {"memory": "OutOfMemoryError: CUDA out of memory"}
+BAD: Header = {"error": "no kernel", "trace": ""}
+READERS = 12
+
+
+def test_calls_run_together_and_a_retry_alone(tmp_path: Path) -> None:
+    """Calls hold the device at once; one alone waits for all of them, and keeps new ones out.
+
+    It comes before calls that follow each other without a pause.
+    """
+    events: list[str] = []
+    inside = threading.Barrier(READERS + 1)
+    done = threading.Event()
+
+    def calls() -> None:
+        turns = Turns(tmp_path, "cuda:0")
+        with turns.together():
+            inside.wait(10)
+            time.sleep(0.05)
+            events.append("first calls")
+        while not done.is_set():
+            with turns.together():
+                time.sleep(0.001)
+                events.append("a call")
+
+    threads = [threading.Thread(target=calls, daemon=True) for _ in range(READERS)]
+    for thread in threads:
+        thread.start()
+    inside.wait(10)  # all hold it
+    seen: list[list[str]] = []
+
+    def retries() -> None:
+        turns = Turns(tmp_path, "cuda:0")
+        for _ in range(3):
+            with turns.alone():
+                seen.append(events[:])
+                time.sleep(0.02)
+                seen.append(events[:])
+            time.sleep(0.01)
+        turns.close()
+
+    retrying = threading.Thread(target=retries, daemon=True)
+    retrying.start()
+    retrying.join(20)
+    done.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(seen) == 6
+    assert seen[0].count("first calls") == READERS
+    assert seen[::2] == seen[1::2]
+    assert seen[0] != seen[2] != seen[4]
+
+
+def test_devices_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """Who has one device alone keeps nobody from another; without a folder there is no lock."""
+    with Turns(tmp_path, "cuda:0").alone(), Turns(tmp_path, "cuda:1").together():
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            f"cuda:{number}.{part}" for number in (0, 1) for part in ("door", "room")
+        ]
+    with Turns().alone(), Turns().alone():
+        pass
+
+
+@pytest.mark.parametrize("how", ["together", "alone"])
+def test_a_killed_process_holds_nothing(how: str, tmp_path: Path) -> None:
+    """The kernel releases what a killed worker held: nobody waits for it."""
+    code = (
+        "import sys, time; from pathlib import Path; from properties.turns import Turns\n"
+        f"with Turns(Path({str(tmp_path)!r}), 'cuda:0').{how}():\n"
+        "    print('held', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"held\n"
+        got = threading.Event()
+
+        def take() -> None:
+            with Turns(tmp_path, "cuda:0").alone():
+                got.set()
+
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
+        assert not got.wait(0.1)
+        worker.kill()
+        assert got.wait(10)
+        thread.join(10)
+
+
+class Imitation:
+    """A child that answers from a script: replies, or what is raised in place of one."""
+
+    ended = False
+
+    def __init__(self, script: list[Any]) -> None:
+        self.script, self.facts = script, {"device_name": "imitation"}
+
+    def load(self, module: str, name: str) -> Header:
+        """Load nothing."""
+        return {"form": "function", "flags": {}}
+
+    def ask(self, *request: object) -> tuple[Header, list[memoryview]]:
+        """Return the next reply."""
+        return self.script.pop(0), []
+
+    def unread(self) -> bool:
+        """Have sent nothing more."""
+        return False
+
+    def end(self) -> int:
+        """End."""
+        self.ended = True
+        return 0
+
+
+class Scripted(Spares):
+    """Children of one script, each a process of its own; `starts` has what starting one raises."""
+
+    def __init__(self, *script: Any, starts: tuple[Exception | None, ...] = ()) -> None:
+        super().__init__()
+        self.script, self.starts = list(script), list(starts)
+        self.taken: list[Any] = []
+
+    def take(self, device: str, memory: int) -> Any:
+        """Return the next child."""
+        if self.starts and (error := self.starts.pop(0)):
+            raise error
+        self.taken.append(Imitation(self.script))
+        return self.taken[-1]
+
+
+class Watched(Turns):
+    """Turns that tell how the device was held, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[str] = []
+
+    def together(self) -> Any:
+        """Tell it."""
+        self.held.append("together")
+        return super().together()
+
+    def alone(self) -> Any:
+        """Tell it."""
+        self.held.append("alone")
+        return super().alone()
+
+
+def _run(device: str, *script: Any, **more: Any) -> tuple[Runner, Scripted, Watched, Any]:
+    """Return what comes of one call whose replies are these."""
+    spares, turns = Scripted(*script, **more), Watched()
+    runner = Runner(
+        Implementation("F.conv2d", device), spares, turns=turns if device != "cpu" else None
+    )
+    try:
+        runner.run(CASE)
+    except (v.Violation, v.Inconclusive) as found:
+        return runner, spares, turns, found
+    raise AssertionError("no reply of this script is a result")
+
+
+def test_out_of_memory_is_tried_again_alone() -> None:
+    """The first process is ended; what the call does in a second one, alone, is what counts."""
+    _, spares, turns, found = _run("cuda:1", FULL, BAD)
+    assert isinstance(found, v.ErrorViolation)
+    assert turns.held == ["together", "alone"]
+    assert [child.ended for child in spares.taken] == [True, False]
+
+
+def test_out_of_memory_alone_is_no_verdict() -> None:
+    """Then nothing is said of the implementation; the next call gets a new process."""
+    runner, spares, turns, found = _run("cuda:0", FULL, FULL)
+    assert type(found) is v.Inconclusive
+    assert "CUDA out of memory" in str(found)
+    assert [child.ended for child in spares.taken] == [True, True]
+    spares.script.append(BAD)
+    with pytest.raises(v.ErrorViolation):
+        runner.run(CASE)
+    assert turns.held == ["together", "alone", "together"]
+
+
+def test_no_memory_for_a_process_is_no_verdict_either() -> None:
+    """A device too full for a context says nothing; one that fails otherwise is an error."""
+    full = CannotStart("cuda:0", "torch.AcceleratorError: CUDA error: out of memory")
+    *_, found = _run("cuda:0", FULL, starts=(None, full))
+    assert type(found) is v.Inconclusive
+    with pytest.raises(CannotStart):
+        _run("cuda:0", FULL, starts=(None, CannotStart("cuda:0", "no such device")))
+    with pytest.raises(CannotStart):
+        _run("cpu", starts=(full,))
+
+
+def test_on_the_cpu_it_is_a_violation_at_once() -> None:
+    """The CPU's worker has a limit of its own, and what passes it has no second try."""
+    _, spares, turns, found = _run("cpu", FULL)
+    assert isinstance(found, v.MemoryViolation)
+    assert (len(spares.taken), turns.held) == (1, [])
+
+
+def test_a_lost_device_is_a_violation_and_the_next_call_has_a_new_process() -> None:
+    """No context outlives its loss."""
+    runner, spares, _, found = _run("cuda:0", {"device_lost": "CUDA error"}, BAD)
+    assert isinstance(found, v.DeviceLostViolation)
+    with pytest.raises(v.ErrorViolation):
+        runner.run(CASE)
+    assert [child.ended for child in spares.taken] == [True, False]
+
+
+@pytest.fixture
+def scarce(spares: Recycling, tmp_path: Path) -> Iterator[Callable[[str], Subject]]:
+    """Return subjects in true processes, whose CPU counts as a device with scarce memory."""
+    runners: list[Runner] = []
+
+    def subject(name: str) -> Subject:
+        target = Implementation(f"tests.scarce_targets:{name}")
+        runners.append(Runner(target, spares, turns=Turns(tmp_path, "cpu")))
+        return Subject(target, runners[-1], Domain())
+
+    yield subject
+    for runner in runners:
+        runner.fresh()
+        runner.close()
+
+
+def test_true_processes_that_run_out(scarce: Callable[[str], Subject]) -> None:
+    """torch.OutOfMemoryError: what others caused is right alone; what is too large stays open."""
+    subject = scarce("third_call_runs_out")
+    before = subject.runner.calls
+    recheck(subject, CASE, {"kind": "call"})  # three calls; the third in a process of its own
+    assert subject.runner.calls - before == 4
+    subject = scarce("two_images_run_out")
+    subject.check(CASE)
+    two = CASE.replace(input=type(CASE.input)((2, *CASE.input.shape[1:]), CASE.input.values))
+    subject.trial({"case": two}, lambda: subject.check(two) and None)
+    assert (subject.search.cases, subject.search.inconclusive) == (0, 1)
+    subject.trial({"case": CASE}, lambda: subject.check(CASE) and None)
+    assert (subject.search.cases, subject.search.inconclusive) == (1, 1)
+
+
+def test_a_true_process_that_loses_its_device(scarce: Callable[[str], Subject]) -> None:
+    """The second call of a process is that violation; the third is right, in a new one."""
+    subject = scarce("second_call_loses_the_device")
+    subject.check(CASE)
+    with pytest.raises(v.DeviceLostViolation, match="unspecified launch failure; then"):
+        subject.check(CASE)
+    subject.check(CASE)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("CUDA error: out of memory", "memory"),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "memory"),
+        ("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", "memory"),
+        ("CUDA error: an illegal memory access was encountered", "error"),
+    ],
+)
+def test_the_words_of_the_driver_count_on_a_device_alone(text: str, kind: str) -> None:
+    """The driver and the libraries have no class for it; on the CPU their words mean nothing."""
+    import torch
+
+    from properties.failures import described
+
+    found = {
+        device: described(RuntimeError(text), torch.device(device), lambda: None)
+        for device in ("cpu", "meta")
+    }
+    assert "error" in found["cpu"]
+    # No element of a tensor on `meta` can be read: such a device does not answer.
+    assert {"memory": "memory", "error": "device_lost"}[kind] in found["meta"]
+
+
+def _inconclusive() -> None:
+    raise v.Inconclusive("out of memory")
+
+
+def test_an_example_without_a_verdict_is_no_case() -> None:
+    """It is counted by itself, is not tried again, and the search goes on."""
+    search = Search()
+    trial(search, 0, passes)
+    trial(search, 1, _inconclusive)
+    trial(search, 1, never)
+    trial(search, 2, passes)
+    assert (search.cases, search.inconclusive, search.violations) == (2, 1, [])
+    assert search.counts()["inconclusive"] == 1
+
+
+def test_a_search_in_vain_ends() -> None:
+    """After some, where they are more than a share; few among many end nothing."""
+    search = Search()
+    for seed in range(MAX_LOST + 1):
+        trial(search, seed, _inconclusive)
+    with pytest.raises(BudgetSpent):
+        trial(search, 99, never)
+    search.cases = LOST * search.inconclusive
+    trial(search, 99, passes)
+
+
+@pytest.mark.parametrize(
+    ("cases", "lost", "verified"),
+    [(300, 0, True), (297, 3, True), (296, 4, False), (98, 1, False), (0, 0, True), (0, 1, False)],
+)
+def test_one_in_a_hundred_may_be_lost(cases: int, lost: int, verified: bool) -> None:
+    """More of them leave the property not verified: status 5, with a way out."""
+    reason = short_of_memory(cases, lost)
+    assert (reason == "") == verified
+    if reason:
+        assert reason.startswith(f"{lost} of {cases + lost} cases ran out of memory, even alone: ")
+        record: Record = {
+            "property": "test_a",
+            "target": "x on cuda",
+            "cases": cases,
+            "defects": {},
+        }
+        record |= {"outcome": "failed", "unverified": reason}
+        outcome = conclude(1, Results([record]))
+        assert outcome.status == Status.UNVERIFIED
+        assert "fewer workers by -n" in outcome.reasons[0]
