@@ -134,9 +134,8 @@ def remarks(domain: str, found: list[Record]) -> list[str]:
             share = f"{found_cells} of {planned} pairs of levels"
             lines.append(f"coverage of {record['target']}: {share}")
     if lost := sum(record.get("inconclusive", 0) for record in ran):
-        lines.append(
-            f"inconclusive: {lost} calls ran out of memory, and again alone in a fresh process"
-        )
+        whole = lost + sum(record["cases"] for record in ran)
+        lines.append(f"inconclusive: {lost} of {whole} cases ran out of memory, alone too")
     fast, unlikely = (sum(record[name] for record in ran) for name in ("fast", "unlikely"))
     if fast:
         lines.append(

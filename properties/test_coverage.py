@@ -46,7 +46,7 @@ def test_every_pair_of_levels(conv2d: Subject) -> None:
         raise Unverified(f"no call was found for {array.missing}")
     if conv2d.search.inconclusive and conv2d.shard.whole and len(hit) < len(array.planned):
         short = f"{len(hit)} of {len(array.planned)} pairs of levels were judged"
-        raise Unverified(f"{short}: {conv2d.search.inconclusive} calls ran out of memory")
+        raise Unverified(f"{short}; out of memory: {conv2d.search.inconclusive} calls")
 
 
 def _array(conv2d: Subject) -> Covering:

@@ -5,7 +5,10 @@ torch is imported on the first call only, so that a test may import this module 
 
 from __future__ import annotations
 
+import fcntl
 import itertools
+import os
+from pathlib import Path
 from typing import Any
 
 _calls = itertools.count(1)
@@ -47,4 +50,20 @@ def second_call_loses_the_device(*arguments: Any) -> Any:
 
         torch.ones = ones
         raise RuntimeError("CUDA error: unspecified launch failure")
+    return _conv2d(*arguments)
+
+
+def two_calls_run_out(*arguments: Any) -> Any:
+    """Have no memory for the first two calls on the second device of `tests.imitation_gpus`.
+
+    RUNS_OUT names a file that counts them, in whichever process they are.
+    """
+    if os.environ["CUDA_VISIBLE_DEVICES"] != "GPU-b":
+        return _conv2d(*arguments)
+    with Path(os.environ["RUNS_OUT"]).open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        short = file.tell() < 2 and arguments[0].dim() == 4
+        file.write(b"." * short)
+    if short:
+        _out_of_memory()
     return _conv2d(*arguments)

@@ -21,9 +21,11 @@ from properties.devices import (
     room,
     spread,
 )
+from properties.finish import case_data, described_run
 from properties.implementation import Implementation
 from properties.summary import ran_on
-from tests.plugin_targets import ROOT
+from properties.violations import ValueViolation
+from tests.plugin_targets import CASE, ROOT
 
 THREE = ["cpu", "cuda:0", "cuda:1", "cuda:2"]
 
@@ -99,6 +101,9 @@ def test_a_spread_target_keeps_its_name_and_tells_its_device() -> None:
     cards = {"cuda:0": {"device_name": "H100"}, "cuda:1": {"device_name": "T4"}}
     assert spread("cuda", cards) == {"devices": [*cards], "device_name": "H100 and T4"}
     assert spread("cuda:1", cards) == {}
+    told = case_data(ValueViolation("y[0] = 1 is not 2", CASE), asked, {}, "test_a")
+    assert told["device"] == "cuda:2"
+    assert described_run(asked, {}, CASE).startswith("torch.nn.functional:conv2d on cuda:2, ")
 
 
 @pytest.mark.parametrize(

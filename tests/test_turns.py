@@ -8,11 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import jsonschema
 import pytest
 
+from properties import test_coverage
 from properties import violations as v
+from properties.case import Case
 from properties.child import CannotStart
 from properties.domain import Domain
 from properties.implementation import Implementation
@@ -20,17 +24,20 @@ from properties.items import Record
 from properties.outcome import LOST, Results, Status, conclude, short_of_memory
 from properties.replay import recheck
 from properties.runner import Runner
-from properties.search import MAX_LOST, BudgetSpent, Search
+from properties.search import MAX_LOST, BudgetSpent, Search, Unverified
+from properties.shards import Shard
 from properties.spares import Spares
 from properties.subject import Subject
 from properties.turns import Turns
 from properties.wire import Header
 from tests.killing import Recycling
-from tests.plugin_targets import CASE, ROOT
+from tests.plugin_targets import CASE, POINTWISE, ROOT, UNBATCHED, property_of, run_pytest
+from tests.test_outcome import SCHEMA
 from tests.test_search import never, passes, trial
 
 FULL: Header = {"memory": "OutOfMemoryError: CUDA out of memory"}
 BAD: Header = {"error": "no kernel", "trace": ""}
+PLAIN = CASE.replace(bias=None)
 READERS = 12
 
 
@@ -347,3 +354,70 @@ def test_one_in_a_hundred_may_be_lost(cases: int, lost: int, verified: bool) -> 
         outcome = conclude(1, Results([record]))
         assert outcome.status == Status.UNVERIFIED
         assert "fewer workers by -n" in outcome.reasons[0]
+
+
+@pytest.mark.parametrize(("shard", "fails"), [(Shard(), True), (Shard(1, 2), False)])
+def test_a_pair_of_levels_without_a_verdict_is_not_covered(
+    shard: Shard, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that ran out of memory covers nothing; of a shard the whole will tell."""
+    rows = [SimpleNamespace(case=case) for case in (CASE, PLAIN, PLAIN)]
+    array = SimpleNamespace(rows=rows, planned={CASE, PLAIN}, missing=(), hit=lambda run: {*run})
+
+    def check(case: Case) -> None:
+        if case == CASE:
+            raise v.Inconclusive("out of memory")
+
+    search = Search()
+    conv2d: Any = SimpleNamespace(shard=shard, search=search, trial=search.trial, check=check)
+    monkeypatch.setattr(test_coverage, "_array", lambda subject: array)
+    monkeypatch.setattr(test_coverage, "covered", lambda planned, hit: {})
+    property_ = test_coverage.test_every_pair_of_levels
+    if fails:
+        with pytest.raises(Unverified, match="^1 of 2 pairs of levels were judged; out of"):
+            property_(conv2d)
+    else:
+        property_(conv2d)
+    assert (search.cells, search.cases, search.inconclusive) == ((1, 2), 1, 1)
+
+
+def test_a_run_on_two_devices(tmp_path: Path) -> None:
+    """`-n auto` and `cuda` on two imitations: one worker each; the one without memory says so.
+
+    One probe for xdist and for the session; each child sees the caller's own entry of its device.
+    """
+    target, starts = "tests.scarce_targets:two_calls_run_out", tmp_path / "starts"
+    run = run_pytest(
+        tmp_path,
+        *("-p", "tests.imitation_gpus", property_of(POINTWISE), property_of(UNBATCHED)),
+        *("--conv2d-impl", target, "--conv2d-device", "cuda", "-n", "auto"),
+        *("--conv2d-shard", "1/6"),  # some 50 examples each, of which none may be lost
+        STARTS=str(starts),
+        RUNS_OUT=str(tmp_path / "count"),
+        CUDA_VISIBLE_DEVICES="GPU-a,GPU-b",
+    )
+    assert run.status == 5, run.output
+    for line in (
+        "  at most 2 workers: 2 GiB free on cuda:0, 2 a worker",
+        f"  {target} on cuda: workers take cuda:0, cuda:1 in turn, one process the first",
+        f"{target} on cuda ran on cuda:0 (1), cuda:1 (1)",
+    ):
+        assert f"\n{line}\n" in run.output, line
+    assert "  1 more inconclusive: out of memory\n" in run.output
+    jsonschema.validate(run.report, SCHEMA)
+    (facts,) = run.report["environment"].values()
+    assert (facts["devices"], facts["device_name"]) == (["cuda:0", "cuda:1"], "imitation")
+    lost, whole = sorted(run.report["items"], key=lambda item: item["outcome"])
+    assert (lost["devices"], lost["inconclusive"], lost["target"]) == (
+        ["cuda:1"],
+        1,
+        f"{target} on cuda",
+    )
+    assert lost["unverified"].startswith(f"1 of {lost['cases'] + 1} cases ran out of memory")
+    assert (whole["devices"], whole["inconclusive"]) == (["cuda:0"], 0)
+    assert run.report["reasons"][0].endswith(lost["unverified"])
+    total = run.report["examples"] + 1
+    assert f"\ninconclusive: 1 of {total} cases ran out of memory, alone too\n" in run.output
+    begun = starts.read_text().splitlines()
+    assert begun.count("cpu sees GPU-a,GPU-b") == 1
+    assert {*begun[1:]} == {"cuda:0 sees GPU-a", "cuda:1 sees GPU-b"}
