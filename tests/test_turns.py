@@ -374,7 +374,7 @@ def test_a_pair_of_levels_without_a_verdict_is_not_covered(
     monkeypatch.setattr(test_coverage, "covered", lambda planned, hit: {})
     property_ = test_coverage.test_every_pair_of_levels
     if fails:
-        with pytest.raises(Unverified, match="^1 of 2 pairs of levels were judged; out of"):
+        with pytest.raises(Unverified, match=r"^1 of 2 pairs of levels were judged; out of"):
             property_(conv2d)
     else:
         property_(conv2d)
