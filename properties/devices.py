@@ -24,7 +24,7 @@ GIB = 1 << 30
 # Memory that is counted for a process with a context, of its device and of the host: an estimate,
 # not measured. A CUDA context takes several hundred MiB of a device, the gate's tensors a few, and
 # the algorithms of cuDNN what workspace they find. 12 workers of two processes each are known to
-# fit into 78 GiB and 16 cores. What does not fit after all is tried again alone.
+# fit on an H100. What does not fit after all is tried again alone.
 ON_DEVICE = 1 * GIB
 ON_HOST = 2 * GIB  # the libraries of CUDA and cuDNN are resident; a worker on the CPU has 0.3 GiB
 SPARE = 1  # processes of a worker beside one for each implementation
