@@ -17,6 +17,7 @@ from properties.replay import CANNOT_RUN, FAILED, FIXED, Outcome, replay_all
 from properties.rows import Rows, load
 from properties.runner import NotLoadable, Runner
 from properties.verification import verify
+from properties.violations import Inconclusive
 
 LISTED = 100  # replayed cases that are told one by one though they are FIXED
 
@@ -136,7 +137,7 @@ def _fingerprint(options: argparse.Namespace) -> int:
             with Runner(implementation) as runner:
                 found.append(fingerprint(implementation, runner))
             print(found[-1])
-    except (ValueError, NotLoadable, CannotStart) as error:
+    except (ValueError, NotLoadable, CannotStart, Inconclusive) as error:
         print(error, file=sys.stderr)
         return 4
     if options.json:

@@ -77,6 +77,8 @@ def _again(subject: Subject, violation: v.Violation) -> v.Violation | None:
         recheck(subject, violation.case, violation.check)
     except v.Violation as found:
         return found
+    except v.Inconclusive:
+        pass
     return None
 
 
@@ -95,6 +97,8 @@ def _attempt(subject: Subject, steps: Sequence[Step]) -> Attempt:
                 subject.check(step) if step.case == case else subject.run(step)
             except v.Violation as found:
                 return found if step.case == case else None
+            except v.Inconclusive:
+                return None
         return None
 
     return attempt
@@ -135,6 +139,8 @@ def _after(steps: Sequence[Step], violation: v.Violation, subject: Subject) -> v
         subject.check_sequence(steps)
     except v.Violation as found:
         return _adopted(found, violation, found.check)
+    except v.Inconclusive:
+        pass
     violation.check = check_of(steps)
     return violation
 

@@ -45,12 +45,23 @@ COUNTED = 0.5  # seconds between two counts of them, while a call lasts
 MARK = "CONV2D_WORKER"
 
 
+LOAD_LIMIT = 300.0  # seconds: importing an implementation may compile it
+
+
+class NotLoadable(Exception):
+    """The implementation cannot be imported; the message says why."""
+
+
 class MemoryExceeded(Exception):
     """The child's resident memory passed its limit."""
 
 
 class TooManyProcesses(Exception):
     """The child and what it started are more processes than it may have."""
+
+
+# Of a request that is no call: the child ended, hung, talked nonsense, or took too much.
+LOST = (ChannelClosed, ChannelTimeout, WireError, MemoryExceeded, TooManyProcesses)
 
 
 class Child:
@@ -108,6 +119,24 @@ class Child:
                 raise CannotStart(self.device, self.log_tail()) from error
             self.facts, self._ready = header["hello"], True
         return self.facts
+
+    def load(self, module: str, name: str) -> Header:
+        """Have the child import an implementation; return its form and the flags that it left.
+
+        Raises NotLoadable; the child is ended then.
+        """
+        reason = ""
+        try:
+            reply, _ = self.ask(
+                {"request": "load", "module": module, "name": name}, (), 0, LOAD_LIMIT
+            )
+            if "form" in reply:
+                return reply
+            reason = str(reply.get("unloadable", reply))
+        except LOST as error:
+            reason = f"the worker ended or hung ({type(error).__name__}): {self.log_tail()}"
+        self.end()
+        raise NotLoadable(f"{module}:{name}: {reason}")
 
     def ask(
         self, header: Header, buffers: Sequence[Buffer], max_payload: int, limit: float
@@ -223,15 +252,12 @@ def _inside(device: str) -> tuple[str, dict[str, str]]:
     kind, _, index = device.partition(":")
     if kind != "cuda":
         return device, environment
-    # An entry of the caller's own list (numbers, UUIDs or MIG names), never outside it.
-    visible = [
-        v.strip() for v in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if v.strip()
-    ]
-    place = int(index or 0)
-    if visible:
-        environment["CUDA_VISIBLE_DEVICES"] = visible[place] if place < len(visible) else "-1"
-    else:
-        environment["CUDA_VISIBLE_DEVICES"] = str(place)
+    # An entry of the caller's own list (numbers, UUIDs or MIG names), never outside it: an empty
+    # list has none.
+    own, place = os.environ.get("CUDA_VISIBLE_DEVICES"), int(index or 0)
+    visible = [] if own is None else [entry.strip() for entry in own.split(",")]
+    listed = visible[place] if place < len(visible) else ""
+    environment["CUDA_VISIBLE_DEVICES"] = str(place) if own is None else listed or "-1"
     return "cuda:0", environment
 
 

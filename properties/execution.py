@@ -10,7 +10,6 @@ import contextlib
 import importlib
 import os
 import time
-import traceback
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -19,6 +18,7 @@ import torch
 
 from properties import derivatives, layers
 from properties.facts import flags
+from properties.failures import described
 from properties.layers import Blueprint
 from properties.modes import MODES, PLAIN, Call, shortest
 from properties.operands import DTYPES, Named, Operands, Operation, Place
@@ -226,18 +226,7 @@ class Executor:
 
     def describe(self, error: BaseException) -> Header:
         """Return the reply for a call that raised."""
-        text = "".join(traceback.format_exception_only(error)).strip()[:2000]
-        if isinstance(error, NotImplementedError):
-            return {"declined": text}
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
-            return {"memory": text}
-        reply = {"error": text, "trace": traceback.format_exc(limit=-4)[-2000:]}
-        try:
-            self.synchronize()
-            torch.ones(2, device=self.device).sum().item()
-        except Exception as lost:
-            return {"device_lost": f"{text}; then {type(lost).__name__}: {lost}"[:2000]}
-        return reply
+        return described(error, self.device, self.synchronize)
 
 
 def _threads() -> int:

@@ -106,9 +106,12 @@ def _free_memory() -> int:
     return int(found.group(1)) << 10 if found else 0
 
 
-def devices() -> list[str]:
-    """Return every device that computes, not only is said to be there."""
-    devices = ["cpu"]
+def devices() -> Header:
+    """Return every device that computes, not only is said to be there.
+
+    Of those beside the CPU their own names and the bytes of memory that are free; 0 if not told.
+    """
+    found: dict[str, Header] = {}
     if torch.accelerator.is_available():
         kind = torch.accelerator.current_accelerator()
         count = torch.accelerator.device_count()
@@ -116,8 +119,15 @@ def devices() -> list[str]:
             name = f"{kind.type if kind else 'cuda'}:{index}"
             with contextlib.suppress(Exception):
                 if torch.ones(8, device=name).sum().item() == 8:
-                    devices.append(name)
-    return devices
+                    found[name] = _accelerator(name)
+    return {"devices": ["cpu", *found], **({"accelerators": found} if found else {})}
+
+
+def _accelerator(name: str) -> Header:
+    if not name.startswith("cuda"):
+        return {"device_name": name, "memory": 0}
+    memory = torch.cuda.mem_get_info(name)[0]
+    return {"device_name": torch.cuda.get_device_name(name), "memory": memory}
 
 
 def _onednn_version() -> str | None:

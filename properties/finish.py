@@ -109,6 +109,8 @@ def _culprit(found: v.Violation, subject: Subject) -> v.Violation:
             recheck(subject, case, {"kind": "call"})
         except v.Violation as violation:
             return violation
+        except v.Inconclusive:
+            continue
     return found
 
 
@@ -128,6 +130,8 @@ def _plainer(violation: v.Violation, subject: Subject) -> v.Violation:
                 if type(simpler) is type(violation):
                     violation = simpler
                     break
+            except v.Inconclusive:
+                return violation
     return violation
 
 

@@ -27,7 +27,8 @@ class Implementation:
     The object is either a function with `torch.nn.functional.conv2d`'s signature, called with
     positional arguments, or a subclass of `torch.nn.Module` with `torch.nn.Conv2d`'s. Of torch's
     own on the CPU the output `keeps_format`: others may return it in any strides. One that is its
-    `own` claims to run no convolution of torch's.
+    `own` claims to run no convolution of torch's. `asked` is the name by which a run asked for the
+    device, where that is another: "cuda" for "cuda:3".
     """
 
     target: str
@@ -35,6 +36,7 @@ class Implementation:
     rows: Rows = field(default_factory=Rows, compare=False)
     keeps_format: bool = field(default=False, compare=False)
     own: bool = False
+    asked: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         target = ALIASES.get(self.target, self.target)
@@ -80,7 +82,7 @@ class Implementation:
         return replace(self, rows=rows, keeps_format=self.device == "cpu")
 
     def __str__(self) -> str:
-        return f"{self.short} on {self.device}"
+        return f"{self.short} on {self.asked or self.device}"
 
 
 def inherent(domain: Domain, target: Implementation, form: str) -> Domain:

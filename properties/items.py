@@ -20,9 +20,10 @@ from properties import known
 from properties.domain import OutOfDomain, activated
 from properties.finish import finish
 from properties.journal import Journal
+from properties.outcome import short_of_memory
 from properties.search import BudgetSpent, Search, Unverified
 from properties.subject import Subject
-from properties.violations import Violation
+from properties.violations import Inconclusive, Violation
 
 if TYPE_CHECKING:
     from properties.session import Session
@@ -39,6 +40,7 @@ def running(session: Session, item: pytest.Function, subject: Subject) -> Iterat
     """
     session.began = session.began or time.monotonic()
     record: Record = {"property": item.originalname, "target": str(subject.implementation)}
+    record["devices"] = [subject.implementation.device]
     journal = Journal(session.directory, subject, item.originalname)
     search = subject.search = Search(
         deadline=session.deadline(),
@@ -51,8 +53,13 @@ def running(session: Session, item: pytest.Function, subject: Subject) -> Iterat
             record["skipped"] = "the time was up, and a violation had been found"
             pytest.skip(record["skipped"])
         spent = contextlib.suppress(BudgetSpent)
-        with spent, activated(subject.domain), known.activated(subject.defects):
-            yield
+        try:
+            with spent, activated(subject.domain), known.activated(subject.defects):
+                yield
+        except Inconclusive:
+            search.inconclusive += 1  # of a call that is no example
+        if reason := short_of_memory(search.cases, search.inconclusive):
+            raise Unverified(reason)
         searched = session.profile.generates and hasattr(item.obj, "hypothesis")
         if search.cases == 0 and searched:
             raise Unverified("the property saw no case")
@@ -64,7 +71,7 @@ def running(session: Session, item: pytest.Function, subject: Subject) -> Iterat
         pytest.skip(record["skipped"])
     except Unverified as unverified:
         record["unverified"] = str(unverified)
-        message = f"{unverified}: nothing was verified"
+        message = f"{unverified}: nothing was verified" if not search.cases else str(unverified)
         raise pytest.fail.Exception(message, pytrace=False) from None
     except BaseException as error:
         if not search.remembered and not isinstance(error, Violation):

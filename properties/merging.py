@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from properties.outcome import Outcome, Record, Results, Status, conclude
+from properties.outcome import Outcome, Record, Results, Status, conclude, short_of_memory
 from properties.report import shard_reason
 
 # What the shards of one run have in common.
@@ -90,6 +90,9 @@ def _joined(group: Sequence[Record]) -> Record:
     joined["outcome"] = "failed" if failed else "passed" if "passed" in outcomes else outcomes[0]
     for name in COUNTS:
         joined[name] = sum(item[name] for item in group)
+    # These two came later than the schema.
+    joined["inconclusive"] = sum(item.get("inconclusive", 0) for item in group)
+    joined["devices"] = sorted({name for item in group for name in item.get("devices", ())})
     joined["used"] = max(item["used"] for item in group)
     joined["shares"] = _largest(item["shares"] for item in group)
     joined["histogram"] = stacked(item["histogram"] for item in group)
@@ -150,6 +153,8 @@ def _outcome(items: Sequence[Record], reports: Sequence[Record], missing: Sequen
         hit, planned = item["cells"]
         if hit < planned and "violation" not in item and not missing:
             item["unverified"] = f"{hit} of {planned} pairs of levels were hit"
+        if reason := short_of_memory(item["cases"], item["inconclusive"]):
+            item["unverified"] = reason
     ended = (Status.INTERRUPTED, Status.BROKEN, Status.USAGE)
     lost = [f"shard {r['shard']}: {r['verdict']}" for r in reports if r["exit_status"] in ended]
     beside = [

@@ -31,6 +31,11 @@ class Status(IntEnum):
 _NAMES = ("verified", "violations", "interrupted", "internal error", "usage error", "not verified")
 
 
+# Calls that run out of memory are no sample of all: they are the larger ones. A property says what
+# it does of all, so it may lose one in a hundred, and of fewer than a hundred none.
+LOST = 100
+
+
 @dataclass(frozen=True)
 class Results:
     """How the items of a run ended.
@@ -99,6 +104,20 @@ def unreported(outcome: Outcome, error: OSError) -> Outcome:
 
 def _is_broken(record: Record) -> bool:
     return record["outcome"] == "failed" and not {"violation", "unverified"} & record.keys()
+
+
+def short_of_memory(cases: int, inconclusive: int) -> str:
+    """Return why a property is not verified that lost so many cases to a device without memory.
+
+    Empty if it is: they are no more than one in `LOST`.
+    """
+    if LOST * inconclusive <= cases + inconclusive:
+        return ""
+    whole = cases + inconclusive
+    return (
+        f"{inconclusive} of {whole} cases ran out of memory, even alone: give it more "
+        "(no other program on the device, fewer workers by -n, a smaller --conv2d-large)"
+    )
 
 
 def titled(name: str) -> str:

@@ -56,6 +56,8 @@ def _remarks(item: Record) -> list[str]:
         told.append(f"not verified for {item['target']}: {item['skipped']}")
     if item["fast"]:
         told.append(f"{item['fast']} results of a declared fast algorithm ({item['target']})")
+    if lost := item.get("inconclusive", 0):
+        told.append(f"{lost} cases without a verdict: out of memory ({item['target']})")
     if item["unlikely"]:
         told.append(f"{item['unlikely']} unlikely elements ({item['target']})")
     return told

@@ -110,7 +110,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if profile not in profiles.PROFILES:
             known = ", ".join(profiles.PROFILES)
             raise pytest.UsageError(f"conv2d-properties: profile {profile!r} is not one of {known}")
-    if not _asked_for(config) or config.option.help or config.option.version:
+    if not _is_awake(config):
         return
     if not hasattr(config, "workerinput"):
         try:
@@ -135,8 +135,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.pluginmanager.register(progress.Progress(reporter, state.seconds))
 
 
-def _asked_for(config: pytest.Config) -> bool:
+@pytest.hookimpl(optionalhook=True, wrapper=True)  # xdist's; it may be switched off
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
+    """Have `-n auto` start no more workers than the devices and the host have memory for."""
+    own = yield
+    if not _is_awake(config) or os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return own
+    number: int = importlib.import_module("properties.devices").auto_workers(config, own)
+    return number
+
+
+def _is_awake(config: pytest.Config) -> bool:
     """Tell whether an argument names this package, a part of it, or a folder above it."""
+    if config.option.help or config.option.version:
+        return False
     for argument in config.args or [str(config.invocation_params.dir)]:
         name = argument.partition("::")[0]
         if config.option.pyargs and name.partition(".")[0] == "properties":

@@ -177,7 +177,7 @@ class _Subjects(AbstractContextManager["_Subjects"]):
 def _again(entry: _Entry, name: str, subjects: _Subjects) -> Outcome:
     try:
         recheck(subjects.of(entry), entry.case, entry.check)
-    except (CannotStart, NotLoadable, ValueError, KeyError, TypeError) as error:
+    except (CannotStart, NotLoadable, v.Inconclusive, ValueError, KeyError, TypeError) as error:
         return _cannot(name, error)
     except v.Violation as violation:
         return Outcome(FAILED, f"FAILED {name}\n{violation}")

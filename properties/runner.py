@@ -12,15 +12,23 @@ from collections.abc import Sequence
 
 from properties import violations as v
 from properties.case import Case
-from properties.child import CannotStart, Child, MemoryExceeded, TooManyProcesses
+from properties.child import (
+    LOAD_LIMIT,
+    LOST,
+    CannotStart,
+    Child,
+    MemoryExceeded,
+    NotLoadable,
+    TooManyProcesses,
+)
 from properties.implementation import Implementation
-from properties.observation import Observation, observe, payload_limit
+from properties.observation import Observation, observe, payload_limit, plain
 from properties.requests import encode
 from properties.spares import Spares
 from properties.steps import Log, Step
+from properties.turns import Turns
 from properties.wire import Buffer, ChannelClosed, ChannelTimeout, Header, WireError
 
-LOAD_LIMIT = 300.0  # seconds: importing an implementation may compile it
 HANG_FLOOR = {"cpu": 2.0}
 HANG_FLOOR_DEVICE = 10.0
 HANG_FLOOR_COMPILED = 60.0
@@ -28,21 +36,27 @@ HANG_FACTOR = 10.0  # times the slowest call so far, which may be the first one 
 CONFIRM_FACTOR = 5.0
 SETTLE = 0.1
 SENT = 64
-# Of a request that is no call: the worker ended, hung, talked nonsense, or took too much.
-LOST = (ChannelClosed, ChannelTimeout, WireError, MemoryExceeded, TooManyProcesses)
+
+Call = tuple[Header, Sequence[Buffer], int]  # a request, and the bytes that may come back
+Reply = tuple[Header, list[memoryview]]
 
 
-class NotLoadable(Exception):
-    """The implementation cannot be imported; the message says why."""
+class Runner(contextlib.AbstractContextManager["Runner"]):
+    """Runs cases of one implementation in a child process, one at a time.
 
-
-class Runner:
-    """Runs cases of one implementation in a child process, one at a time."""
+    `turns` are those of a device whose memory is scarce; the CPU has none, and a limit instead.
+    A call that runs out of it is made again alone in a fresh process; then it is `Inconclusive`.
+    """
 
     def __init__(
-        self, implementation: Implementation, spares: Spares | None = None, memory: int = 8 << 30
+        self,
+        implementation: Implementation,
+        spares: Spares | None = None,
+        memory: int = 8 << 30,
+        turns: Turns | None = None,
     ) -> None:
         self.implementation, self.memory = implementation, memory
+        self.turns = Turns() if turns is None and implementation.device != "cpu" else turns
         self.spares = spares if spares is not None else Spares()
         self._owns_spares = spares is None
         self.facts: Header = {}
@@ -66,17 +80,7 @@ class Runner:
         """
         if self._child is None:
             child = self.spares.take(self.implementation.device, self.memory)
-            names = {"module": self.implementation.module, "name": self.implementation.name}
-            try:
-                reply, _ = child.ask({"request": "load", **names}, (), 0, LOAD_LIMIT)
-            except LOST as error:
-                child.end()
-                reason = f"the worker ended or hung ({type(error).__name__}): {child.log_tail()}"
-                raise NotLoadable(f"{self.implementation.target}: {reason}") from error
-            if "form" not in reply:
-                child.end()
-                reason = str(reply.get("unloadable", reply))
-                raise NotLoadable(f"{self.implementation.target}: {reason}")
+            reply = child.load(self.implementation.module, self.implementation.name)
             self.form, self._child = reply["form"], child
             self.log.clear()
             self.facts = {**child.facts, **reply["flags"]}
@@ -91,18 +95,14 @@ class Runner:
         """Carry out one call in the worker."""
         step = call if isinstance(call, Step) else Step(call)
         case = step.case
-        self.start()
-        if case.mode != "eager" or case.derivative == "per-sample":
-            # The first use of a mode may import, or compile, for seconds.
-            self.prepare({"request": "prepare", "mode": case.mode, "derivative": case.derivative})
+        self._ready(case)
         self.log.add(step)
         request, buffers = encode(case)
         if step.between is not None:
             between, more = encode(step.between)
             request["between"], buffers = between["tensors"], [*buffers, *more]
         request |= {"begin": self._begin, "place": step.place, "overwrite": step.overwrite}
-        self._begin = False
-        self._number += 1
+        self._begin, self._number = False, self._number + 1
         limit = payload_limit(case)
         request |= {"request": "run", "limit": limit}
         request |= {"settle": self._settle, "number": self._number}
@@ -121,6 +121,18 @@ class Runner:
             self.stop()  # the pipe may hold more of the same; the writer may go on
             raise
 
+    def _ready(self, case: Case) -> None:
+        """Start what a call needs; Inconclusive if the device has no memory for a process."""
+        try:
+            self.start()
+        except CannotStart as error:
+            if self.turns is None or "out of memory" not in str(error):
+                raise
+            raise v.Inconclusive(str(error)) from error
+        if case.mode != "eager" or case.derivative == "per-sample":
+            # The first use of a mode may import, or compile, for seconds.
+            self.prepare({"request": "prepare", "mode": case.mode, "derivative": case.derivative})
+
     def prepare(self, request: Header) -> None:
         """Send a request that only loads something, once per worker, with the limit of loading."""
         self.start()
@@ -138,48 +150,57 @@ class Runner:
         buffers: Sequence[Buffer],
         max_payload: int,
         seconds: float = 0.0,
-    ) -> tuple[Header, list[memoryview]]:
+    ) -> Reply:
         """Send a request about `case`; raise the violation if the worker does not answer it.
 
-        Any has `seconds` for its answer, which says nothing of how long others may take.
+        It has `seconds` for it at least, whatever others take.
         """
+        call = {**request, "own": self.implementation.own}, buffers, max_payload
+        if self.turns is None:
+            return self._answer(case, call, seconds)
+        self._ready(case)
+        with self.turns.together():
+            reply = self._answer(case, call, seconds)
+        if "memory" not in reply[0]:
+            return reply
+        self.stop()  # with all that it holds of the device
+        with self.turns.alone():
+            self._ready(case)
+            reply = self._answer(case, call, seconds)
+            if "memory" in reply[0]:
+                self.stop()
+                raise v.Inconclusive(plain(reply[0]["memory"]))
+        return reply
+
+    def _answer(self, case: Case, call: Call, seconds: float) -> Reply:
+        """Return the answer; a hang is believed when it is confirmed."""
         self.start()
         floor = HANG_FLOOR.get(self.implementation.device, HANG_FLOOR_DEVICE)
         if case.mode.startswith("compile"):
             floor = HANG_FLOOR_COMPILED
         limit = max(floor, HANG_FACTOR * self.slowest, seconds)
-        request = {**request, "own": self.implementation.own}
         try:
-            return self._ask(case, request, buffers, max_payload, limit)
+            return self._ask(case, call, limit)
         except v.HangViolation:
             if self.hangs:
                 raise
         # The machine may be busy: the first hang is believed when a fresh process repeats it.
         self.start()
         try:
-            return self._ask(case, request, buffers, max_payload, CONFIRM_FACTOR * limit)
+            return self._ask(case, call, CONFIRM_FACTOR * limit)
         except v.HangViolation:
             self.hangs += 1
             raise
 
-    def _ask(
-        self,
-        case: Case,
-        request: Header,
-        buffers: Sequence[Buffer],
-        max_payload: int,
-        limit: float,
-    ) -> tuple[Header, list[memoryview]]:
-        child = self._child
+    def _ask(self, case: Case, call: Call, limit: float) -> Reply:
+        child, last, self._last = self._child, self._last, case
         assert child is not None
-        last, self._last = self._last, case
         if last is not None and child.unread():
             self.stop()
             raise v.ReplyViolation("the worker sent more than the reply that was due", last)
-        self.calls += 1
-        began = time.monotonic()
+        self.calls, began = self.calls + 1, time.monotonic()
         try:
-            reply = child.ask(request, buffers, max_payload, limit)
+            reply = child.ask(*call, limit)
         except ChannelTimeout:
             held = f"{child.resident() >> 20} MiB in use when the time was up"
             stacks = child.stacks()
@@ -203,8 +224,7 @@ class Runner:
         return reply
 
     def _death(self, child: Child, case: Case) -> v.Violation:
-        status = child.status()
-        log = child.log_tail()
+        status, log = child.status(), child.log_tail()
         self.stop()
         if status is None:
             return v.ReplyViolation("the worker closed its channel but lives on", case)
@@ -224,16 +244,16 @@ class Runner:
     def close(self) -> None:
         """Leave the worker to the spare ones; end them if they are this runner's own."""
         child, self._child = self._child, None
-        self._sent, self._prepared = {}, []
         if child is not None:
             self.spares.leave(child)
+        self.stop()
         if self._owns_spares:
             self.spares.close()
-
-    def __enter__(self) -> Runner:
-        return self
+        if self.turns is not None:
+            self.turns.close()
 
     def __exit__(self, *exception: object) -> None:
+        """Close it."""
         self.close()
 
 

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from properties.case import Case
+from properties.outcome import short_of_memory
 from properties.shares import ENDS, bin_of
 from properties.steps import Calls, Step
-from properties.violations import HangViolation, Violation
+from properties.violations import HangViolation, Inconclusive, Violation
 
 MAX_HANGS = 5
+MAX_LOST = 5  # to a device without memory: beyond, each call may cost two processes in vain
 GRACE = 1 / 6  # of the time for shrinking, that a spent budget leaves
 
 
@@ -54,6 +56,7 @@ class Search:
     coverage: dict[str, Any] = field(default_factory=dict)  # and which they are
     unlikely: int = 0  # elements beyond the probabilistic bound, on random data
     hangs: int = 0
+    inconclusive: int = 0  # examples that the device had no memory for; none of `cases`
     seconds: float = 0.0
     steps: list[Step] = field(default_factory=list)  # of the example at hand
     notes: list[str] = field(default_factory=list)
@@ -102,6 +105,11 @@ class Search:
         except Violation as violation:
             self._remember(key, violation)
             raise
+        except Inconclusive:
+            self._passed.add(key)
+            if not self.remembered:
+                self.cases -= 1
+                self.inconclusive += 1
         finally:
             self.seconds += time.monotonic() - began
             self.record(self.calls)
@@ -117,7 +125,8 @@ class Search:
     def over(self) -> bool:
         """Tell whether no more calls are to be made."""
         late = self.deadline is not None and time.monotonic() > self.deadline
-        return late or self.hangs >= MAX_HANGS
+        in_vain = self.inconclusive > MAX_LOST and short_of_memory(self.cases, self.inconclusive)
+        return late or self.hangs >= MAX_HANGS or bool(in_vain)
 
     def counts(self) -> dict[str, object]:
         """Return what was counted as plain data, for the report."""
@@ -134,6 +143,7 @@ class Search:
             "fast": self.fast,
             "cells": self.cells,
             "unlikely": self.unlikely,
+            "inconclusive": self.inconclusive,
             **({"coverage": self.coverage} if self.coverage else {}),
         }
 

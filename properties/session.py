@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pytest
 
 from properties import known_file, recording, summary
 from properties.child import CannotStart, Child, interrupted_by_sigterm
+from properties.devices import PROBE, ROOM, placed, resolve_devices, spread
 from properties.domain import Domain
 from properties.implementation import DEFAULTS, Implementation, inherent
 from properties.large import needed, require_memory
@@ -30,6 +32,7 @@ from properties.shards import Shard
 from properties.spares import Spares
 from properties.stock import stock_defects
 from properties.subject import Subject
+from properties.turns import Turns
 
 Facts = dict[str, Any]
 
@@ -81,6 +84,10 @@ class Session:
         told_of = told["targets"] if told else ()
         self.targets = [Implementation(name, device, own=self.own) for name, device in told_of]
         self.facts: dict[str, Facts] = told.get("facts", {})
+        self.present: list[str] = told.get("present", [])
+        self.turns: str = told.get("turns", "")  # the folder of their files; workers share it
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
+        self.room = config.stash.get(ROOM, "")
         if not told:
             self._probe()
 
@@ -96,28 +103,34 @@ class Session:
         if self.own and any(Implementation(name).is_stock for name in named):
             raise ValueError("--conv2d-own is for implementations other than torch's: name one")
         try:
-            probe = Child("cpu", probe=True)
+            probe = self.config.stash.get(PROBE, None) or Child("cpu", probe=True)
             self.spares.keep(probe)
-            present = [str(name) for name in probe.greet()["devices"]]
-            if present != ["cpu"]:
+            self.present = [str(name) for name in probe.greet()["devices"]]
+            if self.present != ["cpu"]:
                 self.spares.close()  # it has opened devices that a worker must not hold
-            devices = resolve_devices(self.config.getoption("--conv2d-device"), present)
+            devices = resolve_devices(self.config.getoption("--conv2d-device"), self.present)
             self.targets = [
                 Implementation(name, device, own=self.own) for device in devices for name in named
             ]
             if not self.config.option.collectonly:
+                accelerators = probe.facts.get("accelerators", {})
                 for target in self.targets:
-                    self.facts[str(target)] = self.subject(target).runner.start()
+                    facts = self.subject(target).runner.start()
+                    self.facts[str(target)] = facts | spread(target.device, accelerators)
         except BaseException:
             self.close()
             raise
         if self.config.getoption("dist", "no") != "no":
             self.close()  # the workers have their own
+            if {*devices} != {"cpu"}:
+                self.folder = tempfile.TemporaryDirectory(prefix="conv2d-")
+                self.turns = self.folder.name
 
     def for_worker(self) -> Facts:
         """Return what an xdist worker is told."""
         targets = [(target.target, target.device) for target in self.targets]
-        return {"targets": targets, "seed": self.seed, "facts": self.facts}
+        about = {"present": self.present, "turns": self.turns}
+        return {"targets": targets, "seed": self.seed, "facts": self.facts, **about}
 
     def header(self) -> list[str]:
         """Return the lines above the run."""
@@ -144,7 +157,11 @@ class Session:
         """Return the subject of a target; its worker is started once and kept."""
         key = str(target)
         if key not in self.subjects:
-            runner = Runner(target, self.spares, (8 << 30) + needed(self.large))
+            worker = getattr(self.config, "workerinput", {}).get("workerid", "gw0")
+            own = placed(target.device, self.present, worker)
+            target = replace(target, device=own, asked=target.device)
+            turns = Turns(Path(self.turns), own) if self.turns and own != "cpu" else None
+            runner = Runner(target, self.spares, (8 << 30) + needed(self.large), turns)
             facts = runner.start()
             require_memory(self.large, target.device, facts)
             domain = inherent(self.domain, target, runner.form)
@@ -222,16 +239,5 @@ class Session:
             subject.runner.close()
         self.subjects.clear()
         self.spares.close()
-
-
-def resolve_devices(asked: list[str] | None, present: list[str]) -> list[str]:
-    """Return the devices to verify; ValueError names one that is asked for and not there."""
-    if asked is None:
-        return [name for name in present if name.partition(":")[0] in ("cpu", "cuda")]
-    devices: list[str] = []
-    for name in asked:
-        indexed = name if name == "cpu" or ":" in name else f"{name}:0"
-        if name != "all" and indexed not in present:
-            raise ValueError(f"device {name!r} is not there; present: {', '.join(present)}")
-        devices += [d for d in (present if name == "all" else [indexed]) if d not in devices]
-    return devices
+        if self.folder is not None:
+            self.folder.cleanup()

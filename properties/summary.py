@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,13 @@ def header(session: Session) -> list[str]:
     budget = f", {session.seconds:g} s" if session.seconds is not None else ""
     shard = "" if session.shard.whole else f", shard {session.shard}"
     lines = [f"conv2d-properties: profile {profile.name} ({seeded}{budget}{shard})"]
-    lines += [f"  {name}: {described_device(facts)}" for name, facts in session.facts.items()]
+    for name, facts in session.facts.items():
+        lines.append(f"  {name}: {described_device(facts)}")
+        if len(several := facts.get("devices", ())) > 1:
+            lines.append(
+                f"  {name}: workers take {', '.join(several)} in turn, one process the first"
+            )
+    lines += [f"  {session.room}"] if session.room else []
     declared = session.rows.lines() if session.rows is not None else []
     lines += [f"  declared: {line}" for line in declared]
     lines += ["  own: no convolution of torch's may run"] if session.own else []
@@ -97,6 +104,8 @@ def table(found: Iterable[Record]) -> list[str]:
         used = max((r["used"] for r in ran), default=0.0)
         failed = [r["target"] for r in group if r["outcome"] == "failed"]
         state = f"  FAILED for {', '.join(failed)}" if failed else ""
+        if lost := sum(r.get("inconclusive", 0) for r in ran):
+            state += f"  {lost} more inconclusive: out of memory"
         lines.append(f"{titled(name):<{width}}  {cases:>5}  {seconds:>7.1f}  {used:.3f}{state}")
     return lines
 
@@ -106,6 +115,7 @@ def remarks(domain: str, found: list[Record]) -> list[str]:
     ran = [record for record in found if "skipped" not in record]
     targets = ", ".join(dict.fromkeys(str(record["target"]) for record in found))
     lines = [f"{sum(r['cases'] for r in ran)} cases on {targets}; domain: {domain}"]
+    lines += ran_on(ran)
     for record in found:
         if "skipped" in record:
             name = titled(record["property"])
@@ -125,6 +135,9 @@ def remarks(domain: str, found: list[Record]) -> list[str]:
         if planned:
             share = f"{found_cells} of {planned} pairs of levels"
             lines.append(f"coverage of {record['target']}: {share}")
+    if lost := sum(record.get("inconclusive", 0) for record in ran):
+        whole = lost + sum(record["cases"] for record in ran)
+        lines.append(f"inconclusive: {lost} of {whole} cases ran out of memory, alone too")
     fast, unlikely = (sum(record[name] for record in ran) for name in ("fast", "unlikely"))
     if fast:
         lines.append(
@@ -137,3 +150,15 @@ def remarks(domain: str, found: list[Record]) -> list[str]:
             "probabilistic bound"
         )
     return lines
+
+
+def ran_on(found: Iterable[Record]) -> list[str]:
+    """Return a line for each target whose name leaves open which devices it ran on: those."""
+    counts: dict[str, Counter[str]] = {}
+    for record in found:
+        counts.setdefault(str(record["target"]), Counter()).update(record.get("devices", ()))
+    return [
+        f"{target} ran on {', '.join(f'{name} ({several[name]})' for name in sorted(several))}"
+        for target, several in counts.items()
+        if any(not target.endswith(f" on {name}") for name in several)
+    ]

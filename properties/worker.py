@@ -38,7 +38,7 @@ def main(argument: str) -> None:
 
     facts = prepare(config["device"])
     if config["probe"]:
-        facts["devices"] = devices()
+        facts |= devices()
     executor = Executor(config["device"])
     _limit_memory(config)
     send(config["write"], pack({"hello": facts}))
@@ -69,6 +69,20 @@ def _serve(config: Header, executor: Any) -> None:
 
 
 def _answer(
+    executor: Any, request: Header, buffers: list[memoryview]
+) -> tuple[Header, list[bytes]]:
+    try:
+        return _carry_out(executor, request, buffers)
+    except Exception as error:
+        # Of operands, copies and what is read back: no call of the implementation.
+        from properties.failures import starved
+
+        if not starved(error, executor.device):
+            raise
+        return executor.describe(error), []
+
+
+def _carry_out(
     executor: Any, request: Header, buffers: list[memoryview]
 ) -> tuple[Header, list[bytes]]:
     kind = request["request"]

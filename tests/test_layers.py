@@ -20,8 +20,8 @@ FORBIDDEN = {
 WITH_TORCH = tuple(
     f"properties.{name}"
     for name in (
-        *("attempts", "derivatives", "execution", "facts", "fresh", "large_call", "layers"),
-        *("modes", "operands", "outputs", "training", "worker"),
+        *("attempts", "derivatives", "execution", "facts", "failures", "fresh", "large_call"),
+        *("layers", "modes", "operands", "outputs", "training", "worker"),
         *("copies", "watcher"),  # beside a model that is watched
     )
 )

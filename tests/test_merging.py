@@ -90,6 +90,18 @@ def test_coverage_is_judged_of_the_whole() -> None:
     assert f"a ({TARGET}): 3 of 5 pairs of levels were hit" in merged["reasons"]
 
 
+def test_what_had_no_memory_is_judged_of_the_whole() -> None:
+    """One case in a hundred of all shards may be lost, wherever it was; a shard's word is none."""
+    few = item(cases=40, inconclusive=1, devices=["cuda:1"], outcome="failed", unverified="lost")
+    for cases, status in ((59, 0), (58, 5)):
+        merged = merge([report("1/2", few), report("2/2", item(cases=cases, devices=["cuda:0"]))])
+        assert merged["exit_status"] == status
+        (found,) = merged["items"]
+        assert (found["inconclusive"], found["devices"]) == (1, ["cuda:0", "cuda:1"])
+        assert ("unverified" in found) == bool(status)
+        jsonschema.validate(merged, SCHEMA)
+
+
 def test_a_missing_shard_is_not_green() -> None:
     """The shards that are missing are named, and the run is not verified."""
     merged = merge([report("3/4", item()), report("1/4", item())])

@@ -12,7 +12,6 @@ from xml.etree import ElementTree
 import pytest
 
 from properties.profiles import BROADEST
-from properties.session import resolve_devices
 from tests.killing import gate
 from tests.plugin_targets import (
     ONLY,
@@ -69,29 +68,6 @@ def test_absent_device_is_refused(tmp_path: Path) -> None:
     assert re.fullmatch(
         r"ERROR: conv2d-properties: device 'mars:3' is not there; present: cpu\b.*", said
     )
-
-
-@pytest.mark.parametrize(
-    ("asked", "resolved"),
-    [
-        (None, ["cpu", "cuda:0", "cuda:1"]),
-        (["all"], ["cpu", "cuda:0", "cuda:1", "xpu:0"]),
-        (["cuda", "cpu", "cuda:0"], ["cuda:0", "cpu"]),
-        (["xpu:0", "all"], ["xpu:0", "cpu", "cuda:0", "cuda:1"]),
-        (["cpu", "cpu"], ["cpu"]),
-    ],
-)
-def test_devices_are_resolved(asked: list[str] | None, resolved: list[str]) -> None:
-    """Default is the CPU and every CUDA device; `all` is all there is; each is verified once."""
-    assert resolve_devices(asked, ["cpu", "cuda:0", "cuda:1", "xpu:0"]) == resolved
-
-
-@pytest.mark.parametrize("name", ["cuda:2", "mps", "cuda:x", "cpu:1", ""])
-def test_devices_that_are_absent_are_named(name: str) -> None:
-    """No device is silently replaced by another one."""
-    with pytest.raises(ValueError, match=r"is not there; present: cpu, cuda:0, cuda:1$") as caught:
-        resolve_devices([name], ["cpu", "cuda:0", "cuda:1"])
-    assert str(caught.value).startswith(f"device {name!r} ")
 
 
 def test_unusable_implementation_is_refused(tmp_path: Path) -> None:

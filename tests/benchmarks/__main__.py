@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 
-SUBJECTS = ("oracle", "imports", "overhead", "gate")
+SUBJECTS = ("oracle", "imports", "overhead", "gate", "workers")
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 PINS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # of an old BLAS kernel
 MARK = "CONV2D_BENCHMARK_UNSET"
