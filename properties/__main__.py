@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from properties import report_commands
-from properties.child import CannotStart, interrupted_by_sigterm
+from properties.child import interrupted_by_sigterm
 from properties.fingerprint import fingerprint
 from properties.implementation import Implementation
+from properties.losses import CannotStart, Inconclusive, NotLoadable
 from properties.names import require_own_names
 from properties.replay import CANNOT_RUN, FAILED, FIXED, Outcome, replay_all
 from properties.rows import Rows, load
-from properties.runner import NotLoadable, Runner
+from properties.runner import Runner
 from properties.verification import verify
-from properties.violations import Inconclusive
 
 LISTED = 100  # replayed cases that are told one by one though they are FIXED
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from properties import violations as v
+from properties.losses import Inconclusive
 from properties.replay import TIMES, recheck
 from properties.steps import Step, check_of, steps_of
 from properties.subject import Subject
@@ -77,7 +78,7 @@ def _again(subject: Subject, violation: v.Violation) -> v.Violation | None:
         recheck(subject, violation.case, violation.check)
     except v.Violation as found:
         return found
-    except v.Inconclusive:
+    except Inconclusive:
         pass
     return None
 
@@ -97,7 +98,7 @@ def _attempt(subject: Subject, steps: Sequence[Step]) -> Attempt:
                 subject.check(step) if step.case == case else subject.run(step)
             except v.Violation as found:
                 return found if step.case == case else None
-            except v.Inconclusive:
+            except Inconclusive:
                 return None
         return None
 
@@ -139,7 +140,7 @@ def _after(steps: Sequence[Step], violation: v.Violation, subject: Subject) -> v
         subject.check_sequence(steps)
     except v.Violation as found:
         return _adopted(found, violation, found.check)
-    except v.Inconclusive:
+    except Inconclusive:
         pass
     violation.check = check_of(steps)
     return violation

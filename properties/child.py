@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import IO
 
 from properties import kin
+from properties.losses import LOST, CannotStart, MemoryExceeded, NotLoadable, TooManyProcesses
 from properties.wire import (
     Buffer,
     ChannelClosed,
-    ChannelTimeout,
     Header,
     WireError,
     pack,
@@ -43,25 +43,7 @@ FILE_SIZE = 2 << 30  # bytes of any file that a worker writes: caches of compile
 PROCESSES = 64 + 8 * (os.cpu_count() or 1)
 COUNTED = 0.5  # seconds between two counts of them, while a call lasts
 MARK = "CONV2D_WORKER"
-
-
 LOAD_LIMIT = 300.0  # seconds: importing an implementation may compile it
-
-
-class NotLoadable(Exception):
-    """The implementation cannot be imported; the message says why."""
-
-
-class MemoryExceeded(Exception):
-    """The child's resident memory passed its limit."""
-
-
-class TooManyProcesses(Exception):
-    """The child and what it started are more processes than it may have."""
-
-
-# Of a request that is no call: the child ended, hung, talked nonsense, or took too much.
-LOST = (ChannelClosed, ChannelTimeout, WireError, MemoryExceeded, TooManyProcesses)
 
 
 class Child:
@@ -114,7 +96,7 @@ class Child:
         if not self._ready:
             try:
                 header, _ = receive(self._read, 0, time.monotonic() + START_LIMIT)
-            except (ChannelClosed, ChannelTimeout, WireError) as error:
+            except LOST as error:
                 self.end()
                 raise CannotStart(self.device, self.log_tail()) from error
             self.facts, self._ready = header["hello"], True
@@ -259,11 +241,3 @@ def _inside(device: str) -> tuple[str, dict[str, str]]:
     listed = visible[place] if place < len(visible) else ""
     environment["CUDA_VISIBLE_DEVICES"] = str(place) if own is None else listed or "-1"
     return "cuda:0", environment
-
-
-class CannotStart(RuntimeError):
-    """A worker for this device did not come up."""
-
-    def __init__(self, device: str, log: str) -> None:
-        last = log.splitlines()[-1] if log else "no output"
-        super().__init__(f"no worker came up on {device!r}: {last}")

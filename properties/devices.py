@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from properties.child import CannotStart, Child
+from properties.child import Child
 from properties.implementation import DEFAULTS
 from properties.large import needed
+from properties.losses import CannotStart
 from properties.spares import Spares
 
 PROBE = pytest.StashKey[Child]()  # has told what there is, before the session asks

@@ -19,6 +19,7 @@ from properties.behaviour import REPEATS, classify
 from properties.case import Case, Explicit, Tensor
 from properties.dtypes import DTYPES
 from properties.implementation import Implementation
+from properties.losses import Inconclusive
 from properties.replay import recheck
 from properties.repro import script, write_script
 from properties.subject import Subject
@@ -109,7 +110,7 @@ def _culprit(found: v.Violation, subject: Subject) -> v.Violation:
             recheck(subject, case, {"kind": "call"})
         except v.Violation as violation:
             return violation
-        except v.Inconclusive:
+        except Inconclusive:
             continue
     return found
 
@@ -130,7 +131,7 @@ def _plainer(violation: v.Violation, subject: Subject) -> v.Violation:
                 if type(simpler) is type(violation):
                     violation = simpler
                     break
-            except v.Inconclusive:
+            except Inconclusive:
                 return violation
     return violation
 

@@ -20,10 +20,11 @@ from properties import known
 from properties.domain import OutOfDomain, activated
 from properties.finish import finish
 from properties.journal import Journal
+from properties.losses import Inconclusive
 from properties.outcome import short_of_memory
 from properties.search import BudgetSpent, Search, Unverified
 from properties.subject import Subject
-from properties.violations import Inconclusive, Violation
+from properties.violations import Violation
 
 if TYPE_CHECKING:
     from properties.session import Session

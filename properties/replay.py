@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 
 from properties import violations as v
 from properties.case import Case, Tensor
-from properties.child import CannotStart
 from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.invalid import calls_of
+from properties.losses import CannotStart, Inconclusive, NotLoadable
 from properties.output_format import require_format
 from properties.recording import read
 from properties.refusal import require_refusals
 from properties.relations import exactly
 from properties.rows import parse
-from properties.runner import NotLoadable, Runner
+from properties.runner import Runner
 from properties.spares import Spares
 from properties.steps import steps_of
 from properties.subject import Subject
@@ -177,7 +177,7 @@ class _Subjects(AbstractContextManager["_Subjects"]):
 def _again(entry: _Entry, name: str, subjects: _Subjects) -> Outcome:
     try:
         recheck(subjects.of(entry), entry.case, entry.check)
-    except (CannotStart, NotLoadable, v.Inconclusive, ValueError, KeyError, TypeError) as error:
+    except (CannotStart, NotLoadable, Inconclusive, ValueError, KeyError, TypeError) as error:
         return _cannot(name, error)
     except v.Violation as violation:
         return Outcome(FAILED, f"FAILED {name}\n{violation}")

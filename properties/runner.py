@@ -12,16 +12,9 @@ from collections.abc import Sequence
 
 from properties import violations as v
 from properties.case import Case
-from properties.child import (
-    LOAD_LIMIT,
-    LOST,
-    CannotStart,
-    Child,
-    MemoryExceeded,
-    NotLoadable,
-    TooManyProcesses,
-)
+from properties.child import LOAD_LIMIT, Child
 from properties.implementation import Implementation
+from properties.losses import LOST, CannotStart, Inconclusive, MemoryExceeded, TooManyProcesses
 from properties.observation import Observation, observe, payload_limit, plain
 from properties.requests import encode
 from properties.spares import Spares
@@ -128,7 +121,7 @@ class Runner(contextlib.AbstractContextManager["Runner"]):
         except CannotStart as error:
             if self.turns is None or "out of memory" not in str(error):
                 raise
-            raise v.Inconclusive(str(error)) from error
+            raise Inconclusive(str(error)) from error
         if case.mode != "eager" or case.derivative == "per-sample":
             # The first use of a mode may import, or compile, for seconds.
             self.prepare({"request": "prepare", "mode": case.mode, "derivative": case.derivative})
@@ -169,7 +162,7 @@ class Runner(contextlib.AbstractContextManager["Runner"]):
             reply = self._answer(case, call, seconds)
             if "memory" in reply[0]:
                 self.stop()
-                raise v.Inconclusive(plain(reply[0]["memory"]))
+                raise Inconclusive(plain(reply[0]["memory"]))
         return reply
 
     def _answer(self, case: Case, call: Call, seconds: float) -> Reply:
@@ -255,6 +248,3 @@ class Runner(contextlib.AbstractContextManager["Runner"]):
     def __exit__(self, *exception: object) -> None:
         """Close it."""
         self.close()
-
-
-__all__ = ["CannotStart", "NotLoadable", "Runner"]

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from properties.case import Case
+from properties.losses import Inconclusive
 from properties.outcome import short_of_memory
 from properties.shares import ENDS, bin_of
 from properties.steps import Calls, Step
-from properties.violations import HangViolation, Inconclusive, Violation
+from properties.violations import HangViolation, Violation
 
 MAX_HANGS = 5
 MAX_LOST = 5  # to a device without memory: beyond, each call may cost two processes in vain

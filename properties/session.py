@@ -16,18 +16,19 @@ from typing import Any
 import pytest
 
 from properties import known_file, recording, summary
-from properties.child import CannotStart, Child, interrupted_by_sigterm
+from properties.child import Child, interrupted_by_sigterm
 from properties.devices import PROBE, ROOM, placed, resolve_devices, spread
 from properties.domain import Domain
 from properties.implementation import DEFAULTS, Implementation, inherent
 from properties.large import needed, require_memory
+from properties.losses import CannotStart, NotLoadable
 from properties.outcome import conclude, unreported
 from properties.plugin import FACTS_KEY, PROFILE_OPTION, report_path
 from properties.profiles import DEFAULT, PROFILES, Profile, prepare
 from properties.recording import Recording
 from properties.report import compose, write
 from properties.rows import Rows, load
-from properties.runner import NotLoadable, Runner
+from properties.runner import Runner
 from properties.shards import Shard
 from properties.spares import Spares
 from properties.stock import stock_defects

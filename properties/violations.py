@@ -222,10 +222,6 @@ class InitialViolation(Violation):
     kind = "initial"
 
 
-class Inconclusive(Exception):
-    """A device had no memory for a call made alone, or for a process: no verdict."""
-
-
 def _indent(text: str) -> str:
     return text.replace("\n", "\n" + 18 * " ")
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from properties import child, devices, plugin
-from properties.child import CannotStart
 from properties.devices import (
     GIB,
     PROBE,
@@ -23,6 +22,7 @@ from properties.devices import (
 )
 from properties.finish import case_data, described_run
 from properties.implementation import Implementation
+from properties.losses import CannotStart
 from properties.summary import ran_on
 from properties.violations import ValueViolation
 from tests.plugin_targets import CASE, ROOT

@@ -13,10 +13,10 @@ import pytest
 from properties import test_coverage
 from properties import violations as v
 from properties.case import Case
-from properties.child import CannotStart
 from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.items import Record
+from properties.losses import CannotStart, Inconclusive
 from properties.outcome import LOST, Results, Status, conclude, short_of_memory
 from properties.replay import recheck
 from properties.runner import Runner
@@ -104,7 +104,7 @@ def _run(device: str, *script: Any, **more: Any) -> tuple[Runner, Scripted, Watc
     )
     try:
         runner.run(CASE)
-    except (v.Violation, v.Inconclusive) as found:
+    except (v.Violation, Inconclusive) as found:
         return runner, spares, turns, found
     raise AssertionError("no reply of this script is a result")
 
@@ -120,7 +120,7 @@ def test_out_of_memory_is_tried_again_alone() -> None:
 def test_out_of_memory_alone_is_no_verdict() -> None:
     """Then nothing is said of the implementation; the next call gets a new process."""
     runner, spares, turns, found = _run("cuda:0", FULL, FULL)
-    assert type(found) is v.Inconclusive
+    assert type(found) is Inconclusive
     assert "CUDA out of memory" in str(found)
     assert [child.ended for child in spares.taken] == [True, True]
     spares.script.append(BAD)
@@ -133,7 +133,7 @@ def test_no_memory_for_a_process_is_no_verdict_either() -> None:
     """A device too full for a context says nothing; one that fails otherwise is an error."""
     full = CannotStart("cuda:0", "torch.AcceleratorError: CUDA error: out of memory")
     *_, found = _run("cuda:0", FULL, starts=(None, full))
-    assert type(found) is v.Inconclusive
+    assert type(found) is Inconclusive
     with pytest.raises(CannotStart):
         _run("cuda:0", FULL, starts=(None, CannotStart("cuda:0", "no such device")))
     with pytest.raises(CannotStart):
@@ -221,7 +221,7 @@ def test_the_words_of_the_driver_count_on_a_device_alone(text: str, kind: str) -
 
 
 def _inconclusive() -> None:
-    raise v.Inconclusive("out of memory")
+    raise Inconclusive("out of memory")
 
 
 def test_an_example_without_a_verdict_is_no_case() -> None:
@@ -278,7 +278,7 @@ def test_a_pair_of_levels_without_a_verdict_is_not_covered(
 
     def check(case: Case) -> None:
         if case == CASE:
-            raise v.Inconclusive("out of memory")
+            raise Inconclusive("out of memory")
 
     search = Search()
     conv2d: Any = SimpleNamespace(shard=shard, search=search, trial=search.trial, check=check)

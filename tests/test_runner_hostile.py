@@ -16,7 +16,8 @@ from properties.child import Child
 from properties.expect import enclose
 from properties.implementation import Implementation
 from properties.judge import judge
-from properties.runner import NotLoadable, Runner
+from properties.losses import NotLoadable
+from properties.runner import Runner
 from properties.spares import Spares
 from properties.values import Recipe
 from properties.violations import KINDS, LateWriteViolation, ReplyViolation, Violation
