@@ -16,7 +16,7 @@ from properties.outcome import Outcome, Record, Results, Status, conclude, short
 from properties.report import shard_reason
 
 # What the shards of one run have in common.
-SAME = ("schema", "version", "profile", "seed", "domain")
+SAME = ("schema", "version", "profile", "seed", "domain", "own")
 COUNTS = ("cases", "seconds", "fast", "unlikely")
 
 
@@ -27,7 +27,7 @@ def merge(reports: Sequence[Record]) -> Record:
     """
     first = reports[0]
     for name in SAME:
-        if len(values := {str(report[name]) for report in reports}) > 1:
+        if len(values := {str(report.get(name)) for report in reports}) > 1:
             raise ValueError(f"not of one run: `{name}` is {' and '.join(sorted(values))}")
     shards, total = _shards(reports)
     missing = [f"{number}/{total}" for number in range(1, total + 1) if number not in shards]
