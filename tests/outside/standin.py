@@ -1,0 +1,118 @@
+"""A device backend of its own, `standin:0`, as an author of one would bring it: by its import.
+
+It takes torch's place for other devices, PrivateUse1, and the path that all of these take:
+`aten::convolution_overrideable` and its backward. Its memory is the host's, its convolutions are
+sums over taps, and every other operation is the CPU's on the same memory. Tensors are torch's own,
+made by DLPack with the device of the capsule changed. Written for torch 2.13; needs no compiler.
+The command that verifies it, with `nn:Conv2d` for the layer:
+
+    pytest properties --conv2d-impl tests.outside.standin:conv2d --conv2d-device standin \
+        --conv2d-only "ONLY"
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import torch
+from torch.nn.functional import conv2d
+from torch.utils._pytree import tree_map
+from torch.utils.backend_registration import (
+    _DummyBackendModule,
+    _setup_privateuseone_for_python_backend,
+)
+
+from tests.outside import numpy_taps
+from tests.outside.arguments import checked
+
+__all__ = ["conv2d"]
+
+Tensor = torch.Tensor
+ONLY = ("dtype=float32|float64", "mode!=compile")
+NAME = "standin"
+DLPACK = {"cpu": 1, NAME: 12}  # kDLCPU, kDLExtDev
+OF_CPU = torch._C.DispatchKeySet(torch._C.DispatchKey.CPU)
+VIEWS = ("as_strided", "view", "_reshape_alias", "unfold")
+
+
+class Module(_DummyBackendModule):
+    """`torch.standin`: one device, which has finished whatever was asked of it."""
+
+    def synchronize(self, device: object = None) -> None:
+        """Do nothing."""
+
+
+def _moved(tensor: Tensor, to: str) -> Tensor:
+    """Return the same memory as a tensor of another device."""
+    capsule = torch._C._to_dlpack(tensor.detach())
+    address = ctypes.pythonapi.PyCapsule_GetPointer
+    address.restype, address.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    # A DLTensor begins with the address of the data; the type of the device comes next.
+    ctypes.c_int32.from_address(address(capsule, b"dltensor") + 8).value = DLPACK[to]
+    moved: Tensor = torch._C._from_dlpack(capsule)
+    return moved
+
+
+def _on_host(value: Any) -> Any:
+    if isinstance(value, torch.Tensor) and value.device.type == NAME:
+        return _moved(value, "cpu")
+    if isinstance(value, torch.device) and value.type == NAME:
+        return torch.device("cpu")
+    return value
+
+
+def _on_device(value: Any) -> Any:
+    return _moved(value, NAME) if isinstance(value, torch.Tensor) else value
+
+
+def _any(op: Any, *arguments: Any, **named: Any) -> Any:
+    """Carry out any operation by the CPU's, on the same memory."""
+    if op._opname in VIEWS:
+        return op.redispatch(OF_CPU, *arguments, **named)
+    result = op(*tree_map(_on_host, arguments), **tree_map(_on_host, named))
+    parameters = op._schema.arguments
+    passed = {**dict(zip((p.name for p in parameters), arguments, strict=False)), **named}
+    written = [
+        passed[p.name] for p in parameters if p.is_out or (p.alias_info and p.alias_info.is_write)
+    ]
+    if written:
+        return written[0] if len(op._schema.returns) == 1 else tuple(written)
+    return tree_map(_on_device, result)
+
+
+def _copy(target: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
+    """Copy, from the host or to it; the source may be a lazy negation."""
+    lazy = torch._neg_view if source.is_neg() else torch.Tensor.detach
+    _on_host(target).copy_(lazy(_on_host(lazy(source))))
+    return target
+
+
+def _forward(x: Tensor, w: Tensor, b: Tensor | None, *arguments: Any) -> Tensor:
+    stride, padding, dilation, _, _, groups = arguments
+    x, w, b = (_on_host(operand) for operand in (x, w, b))
+    call, _ = checked(x, w, b, stride, padding, dilation, groups)
+    return _moved(numpy_taps.forward(call, x, w, b), NAME)
+
+
+def _backward(upstream: Tensor, x: Tensor, w: Tensor, *arguments: Any) -> tuple[Tensor | None, ...]:
+    stride, padding, dilation, _, _, groups, asked = arguments
+    upstream, x, w = (_on_host(operand) for operand in (upstream, x, w))
+    call, _ = checked(x, w, None, stride, padding, dilation, groups)
+    found = numpy_taps.backward(call, x, w, upstream)
+    return tuple(_moved(g, NAME) if a else None for g, a in zip(found, asked, strict=True))
+
+
+def _register() -> list[torch.library.Library]:
+    """Name the device and give it its operations, for as long as the libraries live."""
+    _setup_privateuseone_for_python_backend(NAME, backend_module=Module())
+    everything = torch.library.Library("_", "IMPL")
+    everything.fallback(_any, "PrivateUse1")
+    own = torch.library.Library("aten", "IMPL")
+    own.impl("copy_", _copy, "PrivateUse1")
+    own.impl("convolution_overrideable", _forward, "PrivateUse1")
+    own.impl("convolution_backward_overrideable", _backward, "PrivateUse1")
+    return [everything, own]
+
+
+LIBRARIES = _register()
