@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from properties.child import Child
-from properties.implementation import DEFAULTS
+from properties.child import LOAD_LIMIT, Child
+from properties.implementation import DEFAULTS, Implementation
 from properties.large import needed
 from properties.losses import CannotStart
 from properties.spares import Spares
@@ -44,6 +44,24 @@ def resolve_devices(asked: list[str] | None, present: Sequence[str]) -> list[str
             raise ValueError(f"device {name!r} is not there; present: {', '.join(present)}")
         devices += [d for d in (present if name == "all" else [name]) if d not in devices]
     return devices
+
+
+def brought(named: Iterable[str], present: Sequence[str]) -> list[str]:
+    """Return the devices that are there only once these implementations are imported.
+
+    Raises `CannotStart` or `NotLoadable`.
+    """
+    targets = [target for target in map(Implementation, named) if not target.is_stock]
+    if not targets:
+        return []
+    child = Child()
+    try:
+        for target in targets:
+            child.load(target.module, target.name)
+        reply, _ = child.ask({"request": "devices"}, (), 0, LOAD_LIMIT)
+    finally:
+        child.end()
+    return [str(name) for name in reply["devices"] if name not in present]
 
 
 def peers(name: str, present: Iterable[str]) -> list[str]:

@@ -12,12 +12,13 @@ import os
 import time
 from collections.abc import Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import torch
 
 from properties import derivatives, layers
-from properties.facts import flags
+from properties.facts import flags, is_registered, opened, synchronize
 from properties.failures import described
 from properties.layers import Blueprint
 from properties.modes import MODES, PLAIN, Call, shortest
@@ -30,7 +31,9 @@ class Executor:
     """Holds the implementation and carries out requests on one device."""
 
     def __init__(self, device: str) -> None:
-        self.device = torch.device(device)
+        # One that torch does not know yet comes with the implementation.
+        self.awaited = None if is_registered(device) else device
+        self.device = torch.device("cpu" if self.awaited else device)
         self.target: Any = None
         self.is_module = False
         self.outputs = Outputs()
@@ -40,18 +43,18 @@ class Executor:
     def load(self, module: str, name: str) -> Header:
         """Import the implementation and tell whether it is a function or an nn.Module class."""
         try:
-            target: Any = importlib.import_module(module)
-            for part in name.split("."):
-                target = getattr(target, part)
+            target: Any = attrgetter(name)(importlib.import_module(module))
             if not callable(target):
                 raise TypeError(f"{module}:{name} is a {type(target).__name__}, not callable")
+            found = opened(self.awaited) if self.awaited else {}
         except Exception as error:
             return {"unloadable": f"{type(error).__name__}: {error}"}
         self.target, self.outputs, self.places = target, Outputs(), {}
+        self.device = torch.device(self.awaited or self.device)
         self.is_module = isinstance(target, type) and issubclass(target, torch.nn.Module)
         self.threads = _threads()
         form = "module" if self.is_module else "function"
-        return {"form": form, "flags": flags(self.device.type)}
+        return {"form": form, "flags": found | flags(self.device.type)}
 
     def run(self, request: Header, buffers: Sequence[memoryview]) -> tuple[Header, list[bytes]]:
         """Carry out one call and describe everything that a judge may ask."""
@@ -84,7 +87,7 @@ class Executor:
     def synchronize(self) -> None:
         """Wait until the device has done what was asked of it, on every stream."""
         if self.device.type != "cpu":
-            torch.accelerator.synchronize(self.device)
+            synchronize(self.device)
 
     def build(self, request: Header, tensors: Named) -> Operation:
         """Return the operation as a function of its input; weight and bias are bound."""

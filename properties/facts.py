@@ -24,22 +24,41 @@ def prepare(device: str) -> Header:
     torch.set_num_interop_threads(1)
     facts = build()
     facts["memory"] = _free_memory()
+    return facts | (opened(device) if is_registered(device) else {})
+
+
+def is_registered(device: str) -> bool:
+    """Tell whether torch knows such a device; a backend may register it when it is imported."""
+    try:
+        torch.device(device)
+    except RuntimeError:
+        return False
+    return True
+
+
+def opened(device: str) -> Header:
+    """Open the device and have it compute; return what is to be known of it.
+
+    Raises whatever a device that is not there raises.
+    """
+    facts: Header = {}
     if device.startswith("cuda"):
         facts |= _cuda_facts(device)
     elif device != "cpu":
         facts["device_name"] = device
-    _warm_up()
     if device != "cpu":
         total = torch.ones(8, device=device).sum().item()
         if total != 8:
             raise RuntimeError(f"{device} answers, but sums eight ones to {total}")
+    _warm_up()
     return facts | flags(device)
 
 
 def _warm_up() -> None:
     """Go backward once: torch then imports hundreds of modules, which is no part of any call.
 
-    Where the disk is slow or the machine busy it takes as long as a call that hangs.
+    Where the disk is slow or the machine busy it takes as long as a call that hangs. Autograd
+    serves only the devices that are there when it first goes backward.
     """
     one = torch.ones((), requires_grad=True)
     torch.autograd.grad(one * one, [one])
@@ -104,6 +123,17 @@ def _free_memory() -> int:
     except OSError:
         return 0
     return int(found.group(1)) << 10 if found else 0
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until a device other than the CPU has done what was asked of it, on every stream.
+
+    What registers a device of its own from Python cannot tell `torch.accelerator` how.
+    """
+    if device.type == torch._C._get_privateuse1_backend_name():
+        torch.get_device_module(device).synchronize(device)
+    else:
+        torch.accelerator.synchronize(device)
 
 
 def devices() -> Header:

@@ -92,9 +92,10 @@ def inherent(domain: Domain, target: Implementation, form: str) -> Domain:
     if form == "module" or (target.is_stock and target.device != "cpu"):
         # Parameters are floating or complex; so are all of torch's kernels for CUDA.
         domain = domain.within(dtype=FLOATING)
+    kind = target.device.partition(":")[0]
     fixed = {
         "form": form,
-        "device": target.device.partition(":")[0],
+        "device": kind if kind in ("cpu", "cuda") else "other",
         "target": "stock" if target.is_stock else "own",
     }
     # What needs a C++ compiler is for those who ask for it.

@@ -17,7 +17,7 @@ from properties.planned import PLANNED, Level, Levels
 
 FIXED: Levels = {
     "form": ("function", "module"),
-    "device": ("cpu", "cuda"),
+    "device": ("cpu", "cuda", "other"),
     "target": ("stock", "own"),
 }
 KNOWN: Levels = {
@@ -75,8 +75,8 @@ RULES: Sequence[tuple[str, Levels, Levels]] = (
     ("the gradients of these paddings refuse to be deterministic", {"mode": ("deterministic",)},
      {"padding_mode": ("reflect", "replicate")}),
     ("whether torch asks oneDNN is torch's own", {"mode": ("onednn-off",)}, {"target": ("own",)}),
-    ("of the CPU", {"mode": ("onednn-off", "threads")}, {"device": ("cuda",)}),
-    ("of CUDA", {"mode": ("benchmark", "stream")}, {"device": ("cpu",)}),
+    ("of the CPU", {"mode": ("onednn-off", "threads")}, {"device": ("cuda", "other")}),
+    ("of CUDA", {"mode": ("benchmark", "stream")}, {"device": ("cpu", "other")}),
     # Derivatives and forms.
     ("other derivatives are taken in the plain mode", _but("derivatives", "first"),
      _but("mode", "eager")),

@@ -17,7 +17,7 @@ import pytest
 
 from properties import known_file, recording, summary
 from properties.child import Child, interrupted_by_sigterm
-from properties.devices import PROBE, ROOM, placed, resolve_devices, spread
+from properties.devices import PROBE, ROOM, brought, placed, resolve_devices, spread
 from properties.domain import Domain
 from properties.implementation import DEFAULTS, Implementation, inherent
 from properties.large import needed, require_memory
@@ -109,7 +109,12 @@ class Session:
             self.present = [str(name) for name in probe.greet()["devices"]]
             if self.present != ["cpu"]:
                 self.spares.close()  # it has opened devices that a worker must not hold
-            devices = resolve_devices(self.config.getoption("--conv2d-device"), self.present)
+            asked = self.config.getoption("--conv2d-device")
+            try:
+                devices = resolve_devices(asked, self.present)
+            except ValueError:
+                self.present += brought(named, self.present)
+                devices = resolve_devices(asked, self.present)
             self.targets = [
                 Implementation(name, device, own=self.own) for device in devices for name in named
             ]

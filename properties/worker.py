@@ -90,6 +90,10 @@ def _carry_out(
     if kind == "load":
         reply = executor.load(request["module"], request["name"])
         gc.freeze()  # a full collection over all of torch would take longer than many calls
+    elif kind == "devices":
+        from properties.facts import devices
+
+        reply = devices()
     elif kind == "run":
         reply, data = executor.run(request, buffers)
     elif kind == "prepare":

@@ -50,7 +50,8 @@ def checked(
     `arguments` are stride, padding, dilation and groups, by position. Raises TypeError or
     ValueError for a call that is no convolution.
     """
-    stride, padding, dilation, groups = [*arguments, *[1, 0, 1, 1][len(arguments) :]]
+    given: list[Any] = [*arguments, *(1, 0, 1, 1)[len(arguments) :]]
+    stride, padding, dilation, groups = given
     stride, dilation = _pair("stride", stride, 1), _pair("dilation", dilation, 1)
     groups = _whole("groups", groups, 1)
     _require_operands(x, weight, bias, groups)

@@ -67,7 +67,8 @@ class _Taps(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> Any:
-        found = backward(ctx.call, *ctx.saved_tensors, upstream)
+        x, w = ctx.saved_tensors
+        found = backward(ctx.call, x, w, upstream)
         asked = ctx.needs_input_grad[1:]
         return None, *(g if a else None for g, a in zip(found, asked, strict=True))
 
@@ -91,5 +92,5 @@ def _tensor(array: Array, dtype: torch.dtype) -> Tensor:
 def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, *arguments: Any) -> Tensor:
     """Take the arguments of `F.conv2d`, by position."""
     call, images = checked(x, weight, bias, *arguments)
-    y: Tensor = _Taps.apply(call, images, weight, bias)  # type: ignore[no-untyped-call]
+    y: Tensor = _Taps.apply(call, images, weight, bias)
     return y if x.dim() == 4 else y[0]

@@ -13,6 +13,7 @@ The command that verifies it, with `nn:Conv2d` for the layer:
 from __future__ import annotations
 
 import ctypes
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ from tests.outside.arguments import checked
 __all__ = ["conv2d"]
 
 Tensor = torch.Tensor
-ONLY = ("dtype=float32|float64", "mode!=compile")
+ONLY = ("dtype=float32|float64", "mode!=compile|compile-inductor")
 NAME = "standin"
 DLPACK = {"cpu": 1, NAME: 12}  # kDLCPU, kDLExtDev
 OF_CPU = torch._C.DispatchKeySet(torch._C.DispatchKey.CPU)
@@ -41,6 +42,10 @@ class Module(_DummyBackendModule):
 
     def synchronize(self, device: object = None) -> None:
         """Do nothing."""
+
+    def device(self, index: object) -> nullcontext[None]:
+        """Return a context in which this device is the current one: it always is."""
+        return nullcontext()
 
 
 def _moved(tensor: Tensor, to: str) -> Tensor:
@@ -62,6 +67,13 @@ def _on_host(value: Any) -> Any:
     return value
 
 
+def _given(value: Any) -> Any:
+    """Refuse what lies elsewhere, but for tensors of no dimension, which are as good as numbers."""
+    if isinstance(value, torch.Tensor) and value.device.type != NAME and value.dim():
+        raise RuntimeError(f"an operand lies on {value.device}, another one on {NAME}")
+    return _on_host(value)
+
+
 def _on_device(value: Any) -> Any:
     return _moved(value, NAME) if isinstance(value, torch.Tensor) else value
 
@@ -70,14 +82,19 @@ def _any(op: Any, *arguments: Any, **named: Any) -> Any:
     """Carry out any operation by the CPU's, on the same memory."""
     if op._opname in VIEWS:
         return op.redispatch(OF_CPU, *arguments, **named)
-    result = op(*tree_map(_on_host, arguments), **tree_map(_on_host, named))
     parameters = op._schema.arguments
-    passed = {**dict(zip((p.name for p in parameters), arguments, strict=False)), **named}
-    written = [
-        passed[p.name] for p in parameters if p.is_out or (p.alias_info and p.alias_info.is_write)
-    ]
+    passed = dict(zip((p.name for p in parameters), arguments, strict=False)) | named
+    given = tree_map(_given, passed)
+    written = [p.name for p in parameters if p.alias_info is not None and p.alias_info.is_write]
+    for name in written:
+        if not passed[name].numel():  # what it becomes needs memory, and that of DLPack cannot grow
+            given[name] = torch.empty_like(passed[name], device="cpu")
+    result = op.overloadpacket(**given)  # a number may have come in place of a tensor
+    for name in written:
+        if given[name].stride() != passed[name].stride():  # it has grown, or its order has changed
+            passed[name].data = _moved(given[name], NAME)
     if written:
-        return written[0] if len(op._schema.returns) == 1 else tuple(written)
+        return passed[written[0]] if len(written) == 1 else tuple(map(passed.get, written))
     return tree_map(_on_device, result)
 
 
@@ -89,17 +106,28 @@ def _copy(target: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
 
 
 def _forward(x: Tensor, w: Tensor, b: Tensor | None, *arguments: Any) -> Tensor:
-    stride, padding, dilation, _, _, groups = arguments
-    x, w, b = (_on_host(operand) for operand in (x, w, b))
+    stride, padding, dilation, transposed, more, groups = arguments
+    if transposed:  # as double backward asks for: the gradient of the input, of which x is upstream
+        return _transposed(x, w, stride, padding, dilation, more, groups)
     call, _ = checked(x, w, b, stride, padding, dilation, groups)
-    return _moved(numpy_taps.forward(call, x, w, b), NAME)
+    return _moved(numpy_taps.forward(call, *map(_on_host, (x, w, b))), NAME)
+
+
+def _transposed(x: Tensor, w: Tensor, *arguments: Any) -> Tensor:
+    stride, padding, dilation, more, groups = arguments
+    sides = zip(x.shape[2:], stride, padding, dilation, w.shape[2:], more, strict=True)
+    size = [(n - 1) * s - 2 * p + d * (k - 1) + m + 1 for n, s, p, d, k, m in sides]
+    image = torch.zeros(len(x), w.shape[1] * groups, *size, dtype=x.dtype)
+    call, _ = checked(image, _on_host(w), None, stride, padding, dilation, groups)
+    return _moved(numpy_taps.backward(call, image, _on_host(w), _on_host(x))[0], NAME)
 
 
 def _backward(upstream: Tensor, x: Tensor, w: Tensor, *arguments: Any) -> tuple[Tensor | None, ...]:
-    stride, padding, dilation, _, _, groups, asked = arguments
-    upstream, x, w = (_on_host(operand) for operand in (upstream, x, w))
+    stride, padding, dilation, transposed, _, groups, asked = arguments
+    if transposed:
+        raise NotImplementedError("a third derivative")
     call, _ = checked(x, w, None, stride, padding, dilation, groups)
-    found = numpy_taps.backward(call, x, w, upstream)
+    found = numpy_taps.backward(call, *map(_on_host, (x, w, upstream)))
     return tuple(_moved(g, NAME) if a else None for g, a in zip(found, asked, strict=True))
 
 
@@ -116,3 +144,7 @@ def _register() -> list[torch.library.Library]:
 
 
 LIBRARIES = _register()
+
+
+def autoload() -> None:
+    """Be named as the entry point `torch.backends`: `import torch` then imports this module."""

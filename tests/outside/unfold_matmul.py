@@ -23,9 +23,12 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, *arguments: An
     """Take the arguments of `F.conv2d`, by position."""
     call, images = checked(x, weight, bias, *arguments)
     images = functional.pad(images, call.sides)
-    columns = functional.unfold(images, weight.shape[2:], call.dilation, 0, call.stride)
-    terms = weight[0].numel()
-    columns = columns.reshape(len(images), call.groups, terms, columns.shape[-1])
+    terms, pixels = weight[0].numel(), call.size[0] * call.size[1]
+    if terms:
+        columns = functional.unfold(images, weight.shape[2:], call.dilation, 0, call.stride)
+    else:  # unfold refuses an input without channels
+        columns = images.reshape(len(images), 0, 1).expand(-1, -1, pixels)
+    columns = columns.reshape(len(images), call.groups, terms, pixels)
     y = weight.reshape(call.groups, len(weight) // call.groups, terms) @ columns
     y = y.reshape(len(images), len(weight), *call.size)
     if bias is not None:
