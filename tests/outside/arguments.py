@@ -11,6 +11,7 @@ import torch
 
 Tensor = torch.Tensor
 Pair = tuple[int, int]
+LARGEST = 1 << 40  # elements of an image's output, more than any memory holds
 
 
 class Geometry(NamedTuple):
@@ -48,7 +49,7 @@ def checked(
     """Return the geometry of a call of F.conv2d and its input as a batch.
 
     `arguments` are stride, padding, dilation and groups, by position. Raises TypeError or
-    ValueError for a call that is no convolution.
+    ValueError for a call that is no convolution, MemoryError for one that is too large.
     """
     given: list[Any] = [*arguments, *(1, 0, 1, 1)[len(arguments) :]]
     stride, padding, dilation, groups = given
@@ -61,6 +62,8 @@ def checked(
     if min(room) < 0:
         raise ValueError(f"the kernel reaches over {reach}, more than the padded input has")
     height, width = (r // s + 1 for r, s in zip(room, stride, strict=True))
+    if height * width * len(weight) >= LARGEST:
+        raise MemoryError(f"an output of {len(weight)}x{height}x{width}")
     geometry = Geometry(stride, pads, dilation, groups, (height, width))
     return geometry, x if x.dim() == 4 else x[None]
 

@@ -24,7 +24,7 @@ ONLY = (
     "dtype!=float16|bfloat16",
     # torch sees no steps to differentiate again, to batch or to trace: NumPy makes them.
     "derivatives=first",
-    "mode!=vmap-input|vmap-weight|vmap-all|compile",
+    "mode!=vmap-input|vmap-weight|vmap-all|compile|compile-inductor",
 )
 
 
