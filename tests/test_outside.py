@@ -18,9 +18,20 @@ import pytest
 from hypothesis import given, seed
 
 from properties.domain import Domain
+from properties.implementation import Implementation
 from properties.profiles import DEFAULT, PROFILES
+from properties.repro import script
+from properties.violations import ValueViolation
 from tests.killing import Recycling, gate, killed_by, subject_of
-from tests.plugin_targets import POINTWISE, ROOT, UNBATCHED, property_of, run_pytest
+from tests.plugin_targets import (
+    CASE,
+    POINTWISE,
+    ROOT,
+    UNBATCHED,
+    environment,
+    property_of,
+    run_pytest,
+)
 
 GRADIENTS = "test_gradients_lie_in_their_enclosures"
 INVALID = "test_invalid_calls_are_refused"
@@ -58,9 +69,9 @@ OUTSIDE = (
     Outside("standin:conv2d", "faulty_standin:adds_one", device="standin:0"),
     # A compiler takes seconds for each shape.
     Outside("compiled:conv2d", "faulty:compiled_negates", examples=1, properties=(VALUE,)),
-    Outside("onnx_conv:evaluated", "faulty:onnx_swaps_strides", ("onnx",), properties=FORWARD),
+    Outside("onnx_evaluator:conv2d", "faulty:onnx_swaps_strides", ("onnx",), properties=FORWARD),
     Outside(
-        "onnx_conv:runtime",
+        "onnx_conv:conv2d",
         "faulty:runtime_swaps_strides",
         ("onnx", "onnxruntime"),
         properties=FORWARD,
@@ -137,17 +148,14 @@ def test_a_backend_that_torch_loads_is_verified(tmp_path: Path) -> None:
 def test_a_backend_comes_with_its_implementation(tmp_path: Path) -> None:
     """A device that the implementation's module registers is there once that is imported.
 
-    The script of a violation finds it too.
+    So it is in the script of a violation, which tells that a call is wrong (exit status 61).
     """
-    target = (
-        "--conv2d-impl",
-        "tests.outside.faulty_standin:adds_one",
-        "--conv2d-device",
-        "standin",
-    )
-    run = run_pytest(tmp_path, property_of(POINTWISE), *target)
-    assert run.status == 1, run.output
-    (violation,) = run.report["violations"]
-    assert (violation["kind"], violation["target"][-9:]) == ("value", "standin:0")
-    done = subprocess.run([sys.executable, violation["script"]], cwd=ROOT, check=False)
-    assert done.returncode == 1
+    names = ("--conv2d-impl", "tests.outside.standin:conv2d", "--conv2d-device", "standin")
+    run = run_pytest(tmp_path, property_of(POINTWISE), *names, "--conv2d-seconds", "2")
+    assert run.status == 0, run.output
+    assert [item["target"] for item in run.report["items"]] == [f"{names[1]} on standin:0"]
+    path, faulty = tmp_path / "violation.py", "tests.outside.faulty_standin:adds_one"
+    text = script(ValueViolation("y[0] is wrong", CASE), Implementation(faulty, "standin:0"))
+    path.write_text(text)
+    command, variables = [sys.executable, path, "--here"], environment(PYTHONPATH=str(ROOT))
+    assert subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode == 61

@@ -31,16 +31,16 @@ def compiled_negates(*arguments: Any) -> Any:
 
 def onnx_swaps_strides(x: Any, w: Any, b: Any, stride: Any, *rest: Any) -> Any:
     """Use the stride of the columns for the rows, in ONNX's evaluator."""
-    from tests.outside.onnx_conv import evaluated
+    from tests.outside.onnx_evaluator import conv2d
 
-    return evaluated(x, w, b, stride[::-1], *rest)
+    return conv2d(x, w, b, stride[::-1], *rest)
 
 
 def runtime_swaps_strides(x: Any, w: Any, b: Any, stride: Any, *rest: Any) -> Any:
     """Use the stride of the columns for the rows, in onnxruntime."""
-    from tests.outside.onnx_conv import runtime
+    from tests.outside.onnx_conv import conv2d
 
-    return runtime(x, w, b, stride[::-1], *rest)
+    return conv2d(x, w, b, stride[::-1], *rest)
 
 
 def jax_adds_bias_twice(x: Any, w: Any, b: Any, *rest: Any) -> Any:

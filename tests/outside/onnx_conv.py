@@ -1,9 +1,8 @@
-"""The operator Conv of ONNX: by onnxruntime, and by the reference evaluator of ONNX itself.
+"""The operator Conv of ONNX, by onnxruntime on the CPU.
 
-Forward only. A model is made for each set of attributes; its extents are free. The commands:
+Forward only. A model is made for each set of attributes; its extents are free. The command:
 
-    pytest properties --conv2d-impl tests.outside.onnx_conv:runtime --conv2d-only "ONLY"
-    pytest properties --conv2d-impl tests.outside.onnx_conv:evaluated --conv2d-only "ONLY"
+    pytest properties --conv2d-impl tests.outside.onnx_conv:conv2d --conv2d-only "ONLY"
 """
 
 from __future__ import annotations
@@ -32,23 +31,19 @@ ONLY = (
 NAMES = ("input", "weight", "bias")
 
 
-def runtime(x: Tensor, weight: Tensor, bias: Tensor | None = None, *arguments: Any) -> Tensor:
-    """Take the arguments of `F.conv2d`, by position; compute by onnxruntime on the CPU."""
-    return _call(_by_runtime, x, weight, bias, *arguments)
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, *arguments: Any) -> Tensor:
+    """Take the arguments of `F.conv2d`, by position."""
+    return computed(_by_runtime, x, weight, bias, *arguments)
 
 
-def evaluated(x: Tensor, weight: Tensor, bias: Tensor | None = None, *arguments: Any) -> Tensor:
-    """Take the arguments of `F.conv2d`, by position; compute by ONNX's evaluator in NumPy."""
-    return _call(_by_evaluator, x, weight, bias, *arguments)
-
-
-def _call(
+def computed(
     session: Callable[[Geometry, int], Session],
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
     *arguments: Any,
 ) -> Tensor:
+    """Return the output of a session of this call and so many operands."""
     call, images = checked(x, weight, bias, *arguments)
     operands = [images, weight, *([] if bias is None else [bias])]
     arrays = [t.detach().resolve_neg().contiguous().numpy() for t in operands]
@@ -56,7 +51,7 @@ def _call(
     return y if x.dim() == 4 else y[0]
 
 
-def _model(call: Geometry, operands: int) -> ModelProto:
+def model(call: Geometry, operands: int) -> ModelProto:
     """Return a graph of one Conv with so many operands."""
     (top, bottom), (left, right) = call.pads
     node = helper.make_node(
@@ -86,14 +81,6 @@ def _by_runtime(call: Geometry, operands: int) -> Session:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    model = _model(call, operands).SerializeToString()
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    graph = model(call, operands).SerializeToString()
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     return lambda arrays: session.run(None, dict(zip(NAMES, arrays, strict=False)))[0]
-
-
-@lru_cache(maxsize=256)
-def _by_evaluator(call: Geometry, operands: int) -> Session:
-    from onnx.reference import ReferenceEvaluator
-
-    evaluator: Any = ReferenceEvaluator(_model(call, operands))
-    return lambda arrays: np.asarray(evaluator.run(None, dict(zip(NAMES, arrays, strict=False)))[0])
