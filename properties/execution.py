@@ -31,8 +31,7 @@ class Executor:
     """Holds the implementation and carries out requests on one device."""
 
     def __init__(self, device: str) -> None:
-        # One that torch does not know yet comes with the implementation.
-        self.awaited = None if is_registered(device) else device
+        self.awaited = None if is_registered(device) else device  # comes with the implementation
         self.device = torch.device("cpu" if self.awaited else device)
         self.target: Any = None
         self.is_module = False

@@ -157,5 +157,5 @@ def test_a_backend_comes_with_its_implementation(tmp_path: Path) -> None:
     path, faulty = tmp_path / "violation.py", "tests.outside.faulty_standin:adds_one"
     text = script(ValueViolation("y[0] is wrong", CASE), Implementation(faulty, "standin:0"))
     path.write_text(text)
-    command, variables = [sys.executable, path, "--here"], environment(PYTHONPATH=str(ROOT))
+    command, variables = [sys.executable, str(path), "--here"], environment(PYTHONPATH=str(ROOT))
     assert subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode == 61
