@@ -49,6 +49,7 @@ class Outside:
     examples: int = 20
     properties: Sequence[str] = (VALUE, STRIDE, GRADIENTS, INVALID)
     device: str = "cpu"
+    slowest: float = 0.0  # seconds that a call may well take: ten times as long is no hang
 
     @property
     def domain(self) -> Domain:
@@ -68,7 +69,9 @@ OUTSIDE = (
     Outside("numpy_taps:conv2d", "faulty:numpy_flips"),
     Outside("standin:conv2d", "faulty_standin:adds_one", device="standin:0"),
     # A compiler takes seconds for each shape.
-    Outside("compiled:conv2d", "faulty:compiled_negates", examples=1, properties=(VALUE,)),
+    Outside(
+        "compiled:conv2d", "faulty:compiled_negates", examples=1, properties=(VALUE,), slowest=6
+    ),
     Outside("onnx_evaluator:conv2d", "faulty:onnx_swaps_strides", ("onnx",), properties=FORWARD),
     Outside(
         "onnx_conv:conv2d",
@@ -86,9 +89,12 @@ OUTSIDE = (
 @pytest.fixture(scope="module")
 def apart() -> Iterator[Recycling]:
     """Return workers of this module's own: what is imported here changes more than itself."""
-    workers = Recycling()
-    yield workers
-    workers.close()
+    with pytest.MonkeyPatch.context() as patch:
+        # Here, because torch.compile imports Triton, which looks once.
+        patch.setenv("TRITON_INTERPRET", "1")
+        workers = Recycling()
+        yield workers
+        workers.close()
 
 
 def _few(test: Any, examples: int) -> Any:
@@ -107,6 +113,7 @@ def test_it_is_verified(outside: Outside, apart: Recycling) -> None:
     """Used unchanged, it violates none of these properties in the domain that it declares."""
     _require(outside)
     subject = subject_of(f"tests.outside.{outside.name}", apart, outside.domain, outside.device)
+    subject.runner.slowest = outside.slowest
     for name in outside.properties:
         before = subject.runner.calls
         assert killed_by(subject, _few(gate()[name], outside.examples)) is None
@@ -120,6 +127,7 @@ def test_a_fault_of_a_line_is_found(outside: Outside, apart: Recycling) -> None:
     _require(outside)
     target = f"tests.outside.{outside.fault}"
     subject = subject_of(target, apart, outside.domain, outside.device)
+    subject.runner.slowest = outside.slowest
     violation = killed_by(subject, gate()[VALUE])
     subject.runner.close()
     assert violation is not None

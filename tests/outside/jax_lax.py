@@ -1,8 +1,10 @@
 """`jax.lax.conv_general_dilated` and its vector-Jacobian product, in an autograd function.
 
-XLA compiles each shape anew. The command that verifies it:
+XLA compiles each shape anew, and flushes subnormals, which is declared beside this module. The
+command that verifies it:
 
-    pytest properties --conv2d-impl tests.outside.jax_lax:conv2d --conv2d-only "ONLY"
+    pytest properties --conv2d-impl tests.outside.jax_lax:conv2d --conv2d-only "ONLY" \
+        --conv2d-arithmetic tests/outside/jax_lax.toml --conv2d-seconds 420
 """
 
 from __future__ import annotations
