@@ -147,7 +147,7 @@ def _standin(directory: Path) -> str:
 def test_a_backend_that_torch_loads_is_verified(tmp_path: Path) -> None:
     """A device with the entry point `torch.backends` is there like any: `F.conv2d` runs on it."""
     path = _standin(tmp_path)
-    stock = ("--conv2d-impl", "F.conv2d", "--conv2d-device", "standin", "--conv2d-seconds", "2")
+    stock = ("--conv2d-impl", "F.conv2d", "--conv2d-device", "standin:0", "--conv2d-seconds", "2")
     run = run_pytest(tmp_path, property_of(UNBATCHED), *stock, PYTHONPATH=path)
     assert run.status == 0, run.output
     assert run.report["environment"]["F.conv2d on standin:0"]["device_name"] == "standin:0"
@@ -158,7 +158,7 @@ def test_a_backend_comes_with_its_implementation(tmp_path: Path) -> None:
 
     So it is in the script of a violation, which tells that a call is wrong (exit status 61).
     """
-    names = ("--conv2d-impl", "tests.outside.standin:conv2d", "--conv2d-device", "standin")
+    names = ("--conv2d-impl", "tests.outside.standin:conv2d", "--conv2d-device", "standin:0")
     run = run_pytest(tmp_path, property_of(POINTWISE), *names, "--conv2d-seconds", "2")
     assert run.status == 0, run.output
     assert [item["target"] for item in run.report["items"]] == [f"{names[1]} on standin:0"]
