@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from properties import report_commands
-from properties.child import interrupted_by_sigterm
 from properties.fingerprint import fingerprint
 from properties.implementation import Implementation
 from properties.losses import CannotStart, Inconclusive, NotLoadable
 from properties.names import require_own_names
+from properties.outcome import Status
 from properties.replay import CANNOT_RUN, FAILED, FIXED, Outcome, replay_all
 from properties.rows import Rows, load
 from properties.runner import Runner
-from properties.verification import verify
+from properties.signals import interrupted_by_sigterm
+from properties.verification import Interrupted, verify
 
 LISTED = 100  # replayed cases that are told one by one though they are FIXED
 
@@ -80,12 +82,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = parser().parse_args(arguments)
     interrupted_by_sigterm()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # files hold what no terminal can show
     try:
         require_own_names()
     except ValueError as error:
         print(error, file=sys.stderr)
         return 4
-    status: int = options.run(options)
+    try:
+        status: int = options.run(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return Status.INTERRUPTED
     return status
 
 
@@ -101,13 +110,25 @@ def _verify(options: argparse.Namespace) -> int:
             arithmetic=options.arithmetic,
             own=options.own,
         )
+    except Interrupted as interrupted:
+        report = interrupted.report
     except ValueError as error:
         print(error, file=sys.stderr)
         return 4
     print(report)
-    if options.json:
-        options.json.write_text(json.dumps(report.data, indent=1) + "\n")
-    return 0 if report.ok else report.exit_status or 1
+    status = 0 if report.ok else report.exit_status or 1
+    return _also(options.json, json.dumps(report.data, indent=1) + "\n", status)
+
+
+def _also(path: Path | None, text: str, status: int) -> int:
+    """Write a file that was asked for; return the exit status, not 0 if that cannot be done."""
+    try:
+        if path is not None:
+            path.write_text(text)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return status or Status.BROKEN
+    return status
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -122,10 +143,9 @@ def _replay(options: argparse.Namespace) -> int:
             print(outcome.text)
     if len(outcomes) > 1:
         print(", ".join(f"{statuses.count(s)} {name}" for s, name in names.items()))
-    if options.json:
-        plain = {name: names[outcome.status] for name, outcome in outcomes.items()}
-        options.json.write_text(json.dumps(plain, indent=1) + "\n")
-    return FAILED if FAILED in statuses else max(statuses, default=CANNOT_RUN)
+    plain = {name: names[outcome.status] for name, outcome in outcomes.items()}
+    status = FAILED if FAILED in statuses else max(statuses, default=CANNOT_RUN)
+    return _also(options.json, json.dumps(plain, indent=1) + "\n", status)
 
 
 def _fingerprint(options: argparse.Namespace) -> int:
@@ -140,9 +160,8 @@ def _fingerprint(options: argparse.Namespace) -> int:
     except (ValueError, NotLoadable, CannotStart, Inconclusive) as error:
         print(error, file=sys.stderr)
         return 4
-    if options.json:
-        options.json.write_text("".join(json.dumps(f.to_json()) + "\n" for f in found))
-    return 1 if any(f.looser for f in found) else 0
+    lines = "".join(json.dumps(f.to_json()) + "\n" for f in found)
+    return _also(options.json, lines, 1 if any(f.looser for f in found) else 0)
 
 
 if __name__ == "__main__":

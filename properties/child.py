@@ -84,6 +84,7 @@ class Child:
             start_new_session=True,
             env=environment,
         )
+        self.guard = kin.guard(self.process.pid, self.mark)
         os.close(child_read)
         os.close(child_write)
         os.set_blocking(self._write, False)
@@ -159,6 +160,8 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)  # at one blow, if nobody left the group
         kin.end_all(self.process.pid, self.mark)
         status = self.process.wait()
+        self.guard.kill()
+        self.guard.communicate()
         for fd in (self._read, self._write):
             with contextlib.suppress(OSError):
                 os.close(fd)
@@ -214,16 +217,6 @@ class Child:
         except (OSError, IndexError, ValueError):
             return 0
         return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def interrupted_by_sigterm() -> None:
-    """Let SIGTERM end this process as Ctrl-C does: children end, with all that they forked.
-
-    Left as it is where the program has its own mind about it, or outside of the main thread.
-    """
-    with contextlib.suppress(ValueError):
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _inside(device: str) -> tuple[str, dict[str, str]]:

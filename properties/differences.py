@@ -38,9 +38,9 @@ def read(path: Path) -> tuple[str, Any]:
         if lines and all("rows" in line for line in lines):
             return "fingerprint", lines
         data = json.loads(text)
-        if "items" in data:
+        if isinstance(data, dict) and "items" in data:
             return "report", data
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from error
     raise ValueError(f"{path}: neither a report.json nor a fingerprint")
 

@@ -6,49 +6,46 @@ Finds the call at fault, repeats it in fresh processes, makes its values plain, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from properties import violations as v
-from properties.behaviour import REPEATS, classify
+from properties.behaviour import REPEATS, Behaviour, classify
 from properties.case import Case, Explicit, Tensor
 from properties.dtypes import DTYPES
 from properties.implementation import Implementation
-from properties.losses import Inconclusive
-from properties.replay import recheck
+from properties.losses import CannotStart, Inconclusive, NotLoadable
+from properties.replay import SCHEMA, recheck
 from properties.repro import script, write_script
 from properties.subject import Subject
 from properties.values import Recipe
 
+E = TypeVar("E", bound=BaseException)
+IDENTITY = ("implementation", "device", "check", "case")  # of what a case.json tells
 MAX_TRIES = 48
 MAX_SECONDS = 5.0  # for plainer values: a try may cost a process
 
 
 def finish(error: BaseException, subject: Subject, name: str, directory: Path) -> v.Violation:
     """Return the violation to raise in place of whatever left the property."""
-    found = _first_violation(error) or subject.search.violations[-1]
-    others = {w.kind for w in _all_violations(error)} - {found.kind}
-    culprit = _culprit(found, subject)
-    # An implementation that is wrong everywhere need not be proved so once per property.
-    tried = culprit.kind not in subject.repeated or not subject.search.over()
-    behaviour = None
-    if tried:
-        # The first of its kind is asked more than once, where there is time.
-        first = culprit.kind not in subject.repeated and not subject.search.over()
-        culprit, behaviour = classify(culprit, subject, REPEATS if first else 1)
-    alone = behaviour is None or behaviour.name == "deterministic"
-    wrong = isinstance(culprit, v.ValueViolation | v.PoisonViolation)
-    if alone and wrong and culprit.check["kind"] == "call":
-        culprit = _plainer(culprit, subject)
+    found = next(found_in(error, v.Violation), None) or subject.search.violations[-1]
+    others = {w.kind for w in found_in(error, v.Violation)} - {found.kind}
+    not_tried = "the time was up, and another of its kind repeats"
+    try:
+        culprit, behaviour = _examined(found, subject)
+    except (CannotStart, NotLoadable, Inconclusive) as lost:
+        culprit, behaviour, not_tried = found, None, str(lost)
     if isinstance(found, v.RelationViolation) and culprit is not found:
         culprit.facts = {"broken relation": found.title, **culprit.facts}
     if behaviour is None:
-        culprit.facts["repeats"] = "not tried: the time was up, and another of its kind repeats"
+        culprit.facts["repeats"] = f"not tried: {not_tried}"
     else:
         culprit.facts["repeats"] = str(behaviour)
         if behaviour.shown == behaviour.processes:
@@ -89,16 +86,30 @@ def _widest(violation: v.Violation, subject: Subject) -> v.Violation:
     return max(alike, key=lambda w: w.errors.errors.size if w.errors else 0, default=violation)
 
 
-def _first_violation(error: BaseException) -> v.Violation | None:
-    return next(iter(_all_violations(error)), None)
-
-
-def _all_violations(error: BaseException) -> Iterator[v.Violation]:
-    if isinstance(error, v.Violation):
+def found_in(error: BaseException, wanted: type[E] | tuple[type[E], ...]) -> Iterator[E]:
+    """Yield the exceptions of some classes in what Hypothesis raises: one, or a group."""
+    if isinstance(error, wanted):
         yield error
     elif isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            yield from _all_violations(inner)
+            yield from found_in(inner, wanted)
+
+
+def _examined(found: v.Violation, subject: Subject) -> tuple[v.Violation, Behaviour | None]:
+    """Return the call at fault, how it behaves where that was tried, and in plain values."""
+    culprit = _culprit(found, subject)
+    # An implementation that is wrong everywhere need not be proved so once per property.
+    tried = culprit.kind not in subject.repeated or not subject.search.over()
+    behaviour = None
+    if tried:
+        # The first of its kind is asked more than once, where there is time.
+        first = culprit.kind not in subject.repeated and not subject.search.over()
+        culprit, behaviour = classify(culprit, subject, REPEATS if first else 1)
+    alone = behaviour is None or behaviour.name == "deterministic"
+    wrong = isinstance(culprit, v.ValueViolation | v.PoisonViolation)
+    if alone and wrong and culprit.check["kind"] == "call":
+        culprit = _plainer(culprit, subject)
+    return culprit, behaviour
 
 
 def _culprit(found: v.Violation, subject: Subject) -> v.Violation:
@@ -168,7 +179,7 @@ def case_data(
 ) -> dict[str, Any]:
     """Return what `replay` reads of a violation: the content of `case.json`."""
     data = {
-        "schema": 1,
+        "schema": SCHEMA,
         "property": name,
         "implementation": implementation.target,
         "device": implementation.device,
@@ -186,11 +197,29 @@ def case_data(
 
 
 def write_case(data: Mapping[str, Any], case: Case, folder: Path) -> Path:
-    """Write what `replay` reads and return its path."""
-    path = folder / f"{case.key[:8]}.json"
+    """Write what `replay` reads and return its path: no other violation has it.
+
+    Two implementations, or two properties, may fail in the same call; and two processes at once.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(data, indent=1) + "\n")
-    return path
+    for number in count(1):
+        path = folder / f"{case.key[:8]}{f'-{number}' if number > 1 else ''}.json"
+        if _is_free(path, data):
+            path.write_text(json.dumps(data, indent=1) + "\n")
+            return path
+    raise AssertionError("numbers end")
+
+
+def _is_free(path: Path, data: Mapping[str, Any]) -> bool:
+    """Take a name; one that the same violation had before is free."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            there, own = json.loads(path.read_text()), json.loads(json.dumps(data))
+            return all(there[name] == own[name] for name in IDENTITY)
+        return False
+    return True
 
 
 def _written(
@@ -202,7 +231,7 @@ def _written(
     """
     try:
         path = write_case(data, violation.case, directory / "cases")
-        script_path = write_script(source, violation.case, directory / "repro")
+        script_path = write_script(source, path.stem, directory / "repro")
     except OSError as error:
         violation.facts["reproduce"] = f"from report.json alone: {error}"
         return "", ""

@@ -18,9 +18,9 @@ from _pytest._code.code import (
 
 from properties import known
 from properties.domain import OutOfDomain, activated
-from properties.finish import finish
+from properties.finish import finish, found_in
 from properties.journal import Journal
-from properties.losses import Inconclusive
+from properties.losses import CannotStart, Inconclusive, NotLoadable
 from properties.outcome import short_of_memory
 from properties.search import BudgetSpent, Search, Unverified
 from properties.subject import Subject
@@ -42,7 +42,8 @@ def running(session: Session, item: pytest.Function, subject: Subject) -> Iterat
     session.began = session.began or time.monotonic()
     record: Record = {"property": item.originalname, "target": str(subject.implementation)}
     record["devices"] = [subject.implementation.device]
-    journal = Journal(session.directory, subject, item.originalname)
+    journal = Journal(session.directory, session.run, subject, item.originalname)
+    killed = subject.runner.doubts.killed
     search = subject.search = Search(
         deadline=session.deadline(),
         shrink_seconds=subject.shrink_seconds(session.profile),
@@ -76,6 +77,7 @@ def running(session: Session, item: pytest.Function, subject: Subject) -> Iterat
         raise pytest.fail.Exception(message, pytrace=False) from None
     except BaseException as error:
         if not search.remembered and not isinstance(error, Violation):
+            _tell(error)
             raise
         session.violated = True
         violation = finish(error, subject, item.originalname, session.directory)
@@ -85,9 +87,25 @@ def running(session: Session, item: pytest.Function, subject: Subject) -> Iterat
     finally:
         session.items_left = max(1, session.items_left - 1)
         record |= search.counts()
+        record |= _broken(session, subject.runner.doubts.killed - killed)
         item.user_properties.append(("conv2d", record))
         # By itself, too: what JUnit shows of a property.
         item.user_properties.append(("conv2d_used", round(search.used, 4)))
+
+
+def _tell(error: BaseException) -> None:
+    """Raise a sentence in place of the traceback of an error where no worker came up."""
+    for lost in found_in(error, (CannotStart, NotLoadable)):
+        raise pytest.fail.Exception(str(lost), pytrace=False) from None
+
+
+def _broken(session: Session, killed: int) -> Record:
+    """Return the field that tells what the suite itself has lost, if anything."""
+    if killed:
+        told = "SIGKILL ended a worker, and a fresh one answers the call"
+        return {"broken": f"{told}; {killed} in all"}
+    lost = session.recording.lost if session.recording is not None else ""
+    return {"broken": lost} if lost else {}
 
 
 def shown(item: pytest.Item, info: pytest.ExceptionInfo[BaseException]) -> Any:

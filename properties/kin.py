@@ -10,9 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+GUARD = (
+    "import sys; home, worker, mark = sys.argv[1:]; sys.stdin.read(); sys.path.append(home);"
+    "from properties.kin import end_all; end_all(int(worker), mark)"
+)
 PATIENCE = 5.0  # seconds: a process that forks while it is looked for takes another look
 
 
@@ -33,6 +39,21 @@ def end_all(worker: int, mark: str) -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(process, signal.SIGKILL)
         time.sleep(0.005)
+
+
+def guard(worker: int, mark: str) -> subprocess.Popen[bytes]:
+    """Start what ends them all once this process is gone, however that was killed.
+
+    A worker dies with its judge, but not what it has forked. To be killed when they have ended.
+    """
+    home = str(Path(__file__).parent.parent)
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", GUARD, home, str(worker), mark],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _belongs(process: int, worker: int, mark: bytes) -> bool:

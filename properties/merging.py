@@ -11,12 +11,15 @@ import zlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from properties.outcome import Outcome, Record, Results, Status, conclude, short_of_memory
 from properties.report import shard_reason
+from properties.shards import Shard
 
 # What the shards of one run have in common.
 SAME = ("schema", "version", "profile", "seed", "domain", "own")
+MOST_SHARDS = 100_000
 COUNTS = ("cases", "seconds", "fast", "unlikely")
 
 
@@ -25,6 +28,10 @@ def merge(reports: Sequence[Record]) -> Record:
 
     A missing shard, and pairs of levels that no shard reached, leave it not verified.
     """
+    for report in reports:
+        told = sum("violation" in item for item in report["items"])
+        if len(report["violations"]) != told or report["exit_status"] not in set(Status):
+            raise ValueError("a report contradicts itself: it was cut, or changed")
     first = reports[0]
     for name in SAME:
         if len(values := {str(report.get(name)) for report in reports}) > 1:
@@ -56,11 +63,13 @@ def merge(reports: Sequence[Record]) -> Record:
 
 def _shards(reports: Sequence[Record]) -> tuple[set[int], int]:
     """Return the shards that are there, and how many there are to be."""
-    parts = [str(report["shard"] or "1/1").split("/") for report in reports]
-    totals = {int(total) for _, total in parts}
+    parts = [Shard.parse(report["shard"] or "1/1") for report in reports]
+    totals = {part.total for part in parts}
     if len(totals) > 1:
         raise ValueError(f"not of one run: they are shards of {sorted(totals)}")
-    numbers = [int(number) for number, _ in parts]
+    if max(totals) > MOST_SHARDS:
+        raise ValueError(f"{max(totals)} shards are more than {MOST_SHARDS}")
+    numbers = [part.number for part in parts]
     for number in numbers:
         if numbers.count(number) > 1:
             raise ValueError(f"shard {number} is there {numbers.count(number)} times")
@@ -133,10 +142,12 @@ def _covered(parts: Sequence[Record]) -> Record:
         raise ValueError("not of one run: they planned different pairs of levels")
     factors = parts[0]["factors"]
     planned = sum(some for _, some in factors.values())
-    bits = np.zeros(planned, np.bool_)
+    bits: npt.NDArray[np.bool_] | np.bool_ = np.False_
     for part in parts:
         packed = np.frombuffer(zlib.decompress(base64.b64decode(part["hit"])), np.uint8)
-        bits |= np.unpackbits(packed, count=planned).astype(np.bool_)
+        if not 0 <= planned <= 8 * packed.size:
+            raise ValueError("a report contradicts itself: not a bit for each pair of levels")
+        bits = bits | np.unpackbits(packed, count=planned).astype(np.bool_)
     ends = np.cumsum([some for _, some in factors.values()])
     counts = [int(block.sum()) for block in np.split(bits, ends[:-1])]
     joined = {

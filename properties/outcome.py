@@ -77,6 +77,7 @@ def conclude(status: int, results: Results, stopped: bool = False, strict: bool 
         fixed = (i for r in records for i, state in r["defects"].items() if state == "FIXED")
         violations += [f"known defect {i} is FIXED: take it off the list" for i in fixed]
     broken = [f"ended without a result: {name}" for name in results.lost]
+    broken += [f"{subject_of(r)}: {r['broken']}" for r in records if "broken" in r]
     broken += [f"an error of the suite: {subject_of(r)}" for r in records if _is_broken(r)]
     unverified = [f"{subject_of(r)}: {r['unverified']}" for r in records if "unverified" in r]
     if not any(r["cases"] for r in records) and (records or not results.passed):

@@ -15,9 +15,13 @@ FOLDER = "recorded"
 
 
 class Recording:
-    """The file of this process; one line for each call, in order."""
+    """The file of this process; one line for each call, in order.
+
+    `lost` says why calls are missing, "" if none is: a full disk must hide no violation.
+    """
 
     def __init__(self, directory: Path) -> None:
+        self.lost = ""
         name = os.environ.get("PYTEST_XDIST_WORKER", "main")
         self._path = directory / FOLDER / f"{name}.jsonl"
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,8 +40,11 @@ class Recording:
         if implementation.rows.written is not None:
             known["arithmetic"] = implementation.rows.written
         lines = [json.dumps({**known, "case": case.to_json()}) + "\n" for case in calls]
-        with self._path.open("a") as file:
-            file.writelines(lines)
+        try:
+            with self._path.open("a") as file:
+                file.writelines(lines)
+        except OSError as error:
+            self.lost = f"calls could not be recorded: {error}"
 
 
 def clear(directory: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,13 @@ from properties.subject import Subject
 
 FIXED, FAILED, CANNOT_RUN = 0, 1, 5
 TIMES = 3
+SCHEMA = 1
+MOST = 1 << 28  # elements of a call: more would take the judge's own memory
+# What a file may lead to that is no case, or is cut, or was changed by hand.
+UNREADABLE = (
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(MemoryError, RecursionError),
+)
 
 
 def recheck(subject: Subject, case: Case, check: Mapping[str, Any]) -> None:
@@ -123,7 +131,7 @@ def replay_all(
         return outcomes or {str(path): _cannot(path, "there is no case in it")}
     try:
         entries = [_Entry.of(data, implementation, device) for data in read(path)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, *UNREADABLE) as error:
         return {str(path): _cannot(path, f"{type(error).__name__}: {error}")}
     if not entries:
         return {str(path): _cannot(path, "there is no case in it")}
@@ -145,6 +153,8 @@ class _Entry:
 
     @classmethod
     def of(cls, data: Mapping[str, Any], implementation: str | None, device: str | None) -> _Entry:
+        if data.get("schema", SCHEMA) != SCHEMA:
+            raise ValueError(f"`schema`={data['schema']!r} is not {SCHEMA}")
         own = str(data["implementation"]), str(data["device"])
         target = Implementation(implementation or own[0], device or own[1])
         # Torch's own in its place, to see whether it is right there, is not a fallback.
@@ -152,7 +162,17 @@ class _Entry:
         declared = "arithmetic" in data
         if declared:
             target = replace(target, rows=parse(data["arithmetic"]))
-        return cls(Case.from_json(data["case"]), dict(data["check"]), target, declared)
+        case, check = Case.from_json(data["case"]), dict(data["check"])
+        if (size := elements(case)) > MOST and check["kind"] != "large":
+            raise ValueError(f"the call has {size} elements, more than {MOST}")
+        return cls(case, check, target, declared)
+
+
+def elements(case: Case) -> int:
+    """Return the number of elements of all operands and of the output, however large."""
+    return sum(
+        prod(shape) for shape in (*(t.shape for t in case.tensors.values()), case.output_shape)
+    )
 
 
 class _Subjects(AbstractContextManager["_Subjects"]):
@@ -177,8 +197,8 @@ class _Subjects(AbstractContextManager["_Subjects"]):
 def _again(entry: _Entry, name: str, subjects: _Subjects) -> Outcome:
     try:
         recheck(subjects.of(entry), entry.case, entry.check)
-    except (CannotStart, NotLoadable, Inconclusive, ValueError, KeyError, TypeError) as error:
-        return _cannot(name, error)
+    except (CannotStart, NotLoadable, Inconclusive, *UNREADABLE) as error:
+        return _cannot(name, str(error) or type(error).__name__)
     except v.Violation as violation:
         return Outcome(FAILED, f"FAILED {name}\n{violation}")
     return Outcome(FIXED, f"FIXED {name}: {entry.case.summary()}")

@@ -105,6 +105,14 @@ def properties_of_the_gate() -> set[str]:
     }
 
 
+def make_room(path: Path) -> None:
+    """Take an earlier report away; ValueError for what is no file: a folder, /dev/null."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a file that a report may replace")
+    path.unlink(missing_ok=True)
+
+
 def write(report: Record, path: Path) -> None:
     """Write a report under another name first, so that nobody ever reads half of one; OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)

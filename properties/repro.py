@@ -43,9 +43,9 @@ SCRIPT = Template((Path(__file__).parent / "script.py.template").read_text())
 LARGE_SCRIPT = Template((Path(__file__).parent / "large.py.template").read_text())
 
 
-def write_script(text: str, case: Case, folder: Path) -> Path:
+def write_script(text: str, name: str, folder: Path) -> Path:
     """Write the script of a case and return its path."""
-    path = folder / f"{case.key[:8]}.py"
+    path = folder / f"{name}.py"
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from properties import violations as v
 from properties.case import Case
 from properties.child import LOAD_LIMIT, Child
+from properties.doubts import CONFIRM_FACTOR, Doubts
 from properties.implementation import Implementation
 from properties.losses import LOST, CannotStart, Inconclusive, MemoryExceeded, TooManyProcesses
 from properties.observation import Observation, observe, payload_limit, plain
@@ -26,7 +27,6 @@ HANG_FLOOR = {"cpu": 2.0}
 HANG_FLOOR_DEVICE = 10.0
 HANG_FLOOR_COMPILED = 60.0
 HANG_FACTOR = 10.0  # times the slowest call so far, which may be the first one of a process
-CONFIRM_FACTOR = 5.0
 SETTLE = 0.1
 SENT = 64
 
@@ -56,7 +56,7 @@ class Runner(contextlib.AbstractContextManager["Runner"]):
         self.form = ""
         self.calls = 0
         self.slowest = 0.0
-        self.hangs = 0
+        self.doubts = Doubts()
         self.log = Log()  # of the calls that this process has made
         self._child: Child | None = None
         self._begin = True
@@ -171,19 +171,15 @@ class Runner(contextlib.AbstractContextManager["Runner"]):
         floor = HANG_FLOOR.get(self.implementation.device, HANG_FLOOR_DEVICE)
         if case.mode.startswith("compile"):
             floor = HANG_FLOOR_COMPILED
-        limit = max(floor, HANG_FACTOR * self.slowest, seconds)
+        limit = self.doubts.patience(max(floor, HANG_FACTOR * self.slowest, seconds))
         try:
             return self._ask(case, call, limit)
-        except v.HangViolation:
-            if self.hangs:
+        except (v.HangViolation, v.CrashViolation) as violation:
+            if not self.doubts.about(violation):
                 raise
-        # The machine may be busy: the first hang is believed when a fresh process repeats it.
+            seen = violation
         self.start()
-        try:
-            return self._ask(case, call, CONFIRM_FACTOR * limit)
-        except v.HangViolation:
-            self.hangs += 1
-            raise
+        return self.doubts.settled(seen, lambda: self._ask(case, call, CONFIRM_FACTOR * limit))
 
     def _ask(self, case: Case, call: Call, limit: float) -> Reply:
         child, last, self._last = self._child, self._last, case

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from properties import known_file, recording, summary
-from properties.child import Child, interrupted_by_sigterm
+from properties.child import Child
 from properties.devices import PROBE, ROOM, brought, placed, resolve_devices, spread
 from properties.domain import Domain
+from properties.ending import prepare_end
 from properties.implementation import DEFAULTS, Implementation, inherent
 from properties.large import needed, require_memory
 from properties.losses import CannotStart, NotLoadable
@@ -26,7 +27,7 @@ from properties.outcome import conclude, unreported
 from properties.plugin import FACTS_KEY, PROFILE_OPTION, report_path
 from properties.profiles import DEFAULT, PROFILES, Profile, prepare
 from properties.recording import Recording
-from properties.report import compose, write
+from properties.report import compose, make_room, write
 from properties.rows import Rows, load
 from properties.runner import Runner
 from properties.shards import Shard
@@ -43,7 +44,7 @@ MOMENT = 1.0  # seconds for each property, however many share a budget: one that
 
 def open_session(config: pytest.Config) -> Session:
     """Read the options and learn what there is; a wrong request is a UsageError, exit status 4."""
-    interrupted_by_sigterm()
+    prepare_end(config)
     try:
         return Session(config)
     except (ValueError, NotLoadable, CannotStart, OSError) as error:
@@ -57,8 +58,7 @@ class Session:
         self.config = config
         if not hasattr(config, "workerinput"):
             # An earlier run's report must not speak for this one, and this one's must have a place.
-            report_path(config).parent.mkdir(parents=True, exist_ok=True)
-            report_path(config).unlink(missing_ok=True)
+            make_room(report_path(config))
             recording.clear(self.directory)
         self.started = time.time()
         self.report: Facts = {}
@@ -73,6 +73,7 @@ class Session:
         self.violated = False
         told: Facts = getattr(config, "workerinput", {}).get(FACTS_KEY, {})
         self.seed: int = told["seed"] if told else self._seed()
+        self.run: str = told["run"] if told else secrets.token_hex(4)  # its name among others'
         self.recording = Recording(self.directory) if config.getoption("--conv2d-record") else None
         listed = config.getoption("--conv2d-known")
         self.known = known_file.load(Path(listed)) if listed else ()
@@ -135,7 +136,7 @@ class Session:
     def for_worker(self) -> Facts:
         """Return what an xdist worker is told."""
         targets = [(target.target, target.device) for target in self.targets]
-        about = {"present": self.present, "turns": self.turns}
+        about = {"present": self.present, "turns": self.turns, "run": self.run}
         return {"targets": targets, "seed": self.seed, "facts": self.facts, **about}
 
     def header(self) -> list[str]:

@@ -67,7 +67,7 @@ def results(session: Session, reporter: Any) -> Results:
         else:
             passed += outcome == "passed" and when == "call"
     records.sort(key=lambda record: str(record["nodeid"]))
-    return Results(records, lost, failed, passed, unended(session.directory, since=session.started))
+    return Results(records, lost, failed, passed, unended(session.directory, session.run))
 
 
 def close(session: Session, reporter: Any, report: Record) -> None:

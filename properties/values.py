@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 Float64 = npt.NDArray[np.float64]
+MOST_EXPONENT = 1074  # of the smallest float64, 2^-1074
 UInt64 = npt.NDArray[np.uint64]
 
 
@@ -34,6 +35,8 @@ class Recipe:
             raise ValueError(f"`exponent`={self.exponent} does not go with words of an integer")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"`seed`={self.seed} is outside [0, 2**32)")
+        if abs(self.exponent) > MOST_EXPONENT:
+            raise ValueError(f"`exponent`={self.exponent} is beyond those of float64")
 
     def expand(self, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         """Return the array of this shape: float64, of words int64."""

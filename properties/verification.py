@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from properties.case import Case
+from properties.outcome import Status
+from properties.signals import JUDGED_BY, restore, uninterrupted
 
 PACKAGE = Path(__file__).parent
 
@@ -60,6 +62,14 @@ class Report:
         return "\n\n".join([head, *(found.text for found in self.violations)])
 
 
+class Interrupted(KeyboardInterrupt):
+    """The run was told to end, and has; `report` is of what it had found until then."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__("the run was interrupted")
+        self.report = report
+
+
 def verify(
     implementation: str,
     *,
@@ -86,7 +96,7 @@ def verify(
                a violation of kind "fallback" (what is seen of it: `properties.fallback`)
 
     Raises ValueError when pytest calls the request a usage error (unknown device, implementation
-    that cannot be imported); the message is pytest's.
+    that cannot be imported); the message is pytest's. Ctrl-C ends the run and raises `Interrupted`.
     """
     directory = Path(directory).resolve()
     path = directory / "report.json"
@@ -106,7 +116,10 @@ def verify(
     data = json.loads(path.read_text()) if path.exists() else {}
     found = [_found(entry) for entry in data.get("violations", ())]
     ok = status == 0 and bool(data.get("ok"))
-    return Report(ok, found, int(data.get("examples", 0)), status, data, output)
+    report = Report(ok, found, int(data.get("examples", 0)), status, data, output)
+    if status == Status.INTERRUPTED:
+        raise Interrupted(report)
+    return report
 
 
 def run_pytest(arguments: Sequence[str], stream: bool = False) -> tuple[int, str]:
@@ -114,6 +127,7 @@ def run_pytest(arguments: Sequence[str], stream: bool = False) -> tuple[int, str
     # Inside another pytest run its variables would speak of that run.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     paths = [str(PACKAGE.parent), str(Path.cwd()), *(p for p in sys.path if p)]
+    environment[JUDGED_BY] = str(os.getpid())
     environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     with tempfile.TemporaryDirectory() as empty:
         # An ini file of our own: the caller's settings are for the caller's tests.
@@ -125,10 +139,18 @@ def run_pytest(arguments: Sequence[str], stream: bool = False) -> tuple[int, str
             *("-p", "no:cacheprovider", "-q", "-ra", *arguments),
         ]
         pipe = None if stream else subprocess.PIPE
-        done = subprocess.run(
-            command, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True, check=False
-        )
-    return done.returncode, done.stdout or ""
+        with subprocess.Popen(
+            command, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True
+        ) as run:
+            try:
+                output, _ = run.communicate()
+            except KeyboardInterrupt:
+                before = uninterrupted()
+                run.terminate()
+                output, _ = run.communicate()
+                restore(before)
+                return int(Status.INTERRUPTED), output or ""
+    return run.returncode, output or ""
 
 
 def _usage_error(output: str) -> str:

@@ -197,8 +197,8 @@ def _written(found: Found, directory: Path) -> Violation:
     target = Implementation(found.target, place.device, builtin(place.device, facts))
     violation.facts["implementation"] = described_run(target, facts, case)
     data = case_data(violation, target, facts, "watch")
-    write_case(data, violation.case, directory / "cases")
-    path = write_script(script(violation, target), violation.case, directory / "repro")
+    name = write_case(data, violation.case, directory / "cases").stem
+    path = write_script(script(violation, target), name, directory / "repro")
     violation.facts["reproduce"] = f"python {shortened(path)}"
     return violation
 

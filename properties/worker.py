@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from properties.fallback import convolutions
+from properties.signals import dies_with_its_parent
 from properties.wire import ChannelClosed, Header, pack, receive, send
 
-PR_SET_PDEATHSIG = 1
 PR_CAPBSET_DROP = 24
 CAPABILITY_VERSION = 0x20080522
 # CAP_SYS_CHROOT, CAP_SYS_PTRACE: no kernel needs them, and containers leave root one or the other.
@@ -121,9 +121,8 @@ def _carry_out(
 
 def _prepare(config: Header) -> None:
     if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        _keep_out_of_the_judge(libc)
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _keep_out_of_the_judge(ctypes.CDLL(None))
+    dies_with_its_parent()
     if os.getppid() != config["parent"]:
         os._exit(1)  # the parent died before the line above took effect
     faulthandler.enable()

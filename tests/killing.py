@@ -47,6 +47,12 @@ class Recycling(Spares):
         """Keep the worker of a runner that is done."""
         self._used.append(child)
 
+    @property
+    def own(self) -> set[int]:
+        """The processes of the workers that wait here."""
+        waiting = [*self._used, *self._waiting.values()]
+        return {process.pid for child in waiting for process in (child.process, child.guard)}
+
     def close(self) -> None:
         """End every worker."""
         for child in self._used:

@@ -30,6 +30,8 @@ POINTWISE = "test_value.py::test_pointwise_is_a_matrix_product"
 UNBATCHED = "test_algebra.py::test_unbatched_is_a_batch_of_one"
 ONLY = "dtype=float32 batch=1|2|unbatched groups=1 mode=eager"
 NOT_CALLABLE = 3.0
+# Arguments for a run whose violation need not be repeated as often as a user's.
+BRIEF = ("-p", "tests.injections.brief")
 
 _calls = itertools.count()
 _buffers: dict[object, Any] = {}
@@ -205,6 +207,8 @@ def environment(**changes: str) -> dict[str, str]:
 def run_pytest(directory: Path, *arguments: str, cwd: Path = ROOT, **variables: str) -> Run:
     """Run pytest on a narrow domain in a child; its report goes to `directory`."""
     report = directory / "report.json"
+    if BRIEF[1] in arguments:
+        variables = {"PYTHONPATH": str(ROOT), **variables}  # pytest loads it before it reads ours
     command = [
         *(sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "--color=no"),
         # With "=": pytest 8 takes a path that exists, after an option it does not know yet, for a
@@ -250,3 +254,9 @@ def green_run(factory: pytest.TempPathFactory) -> Run:
     """Return the run of two quick properties of F.conv2d in one process, in this checkout."""
     names = (property_of(POINTWISE), property_of(UNBATCHED))
     return shared_run(factory, "green", *names, "--conv2d-impl", "F.conv2d")
+
+
+def red_run(factory: pytest.TempPathFactory) -> Run:
+    """Return the run of a quick property of an implementation that is wrong everywhere."""
+    wrong = ("--conv2d-impl", "tests.plugin_targets:adds_one")
+    return shared_run(factory, "red", property_of(POINTWISE), *wrong, *BRIEF)

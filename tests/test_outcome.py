@@ -13,7 +13,7 @@ import properties
 from properties.outcome import Results, Status, conclude, unreported
 from properties.report import properties_of_the_gate
 from tests.killing import gate
-from tests.plugin_targets import POINTWISE, Run, green_run, property_of, run_pytest, shared_run
+from tests.plugin_targets import Run, green_run, property_of, red_run, run_pytest
 
 GOOD = {
     "property": "test_a",
@@ -99,8 +99,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """Return a run without and one with a violation."""
     if request.param == "green":
         return green_run(tmp_path_factory)
-    wrong = ("--conv2d-impl", "tests.plugin_targets:adds_one")
-    return shared_run(tmp_path_factory, "red", property_of(POINTWISE), *wrong)
+    return red_run(tmp_path_factory)
 
 
 def test_reports_follow_their_schema(run: Run) -> None:
@@ -133,12 +132,3 @@ def test_nothing_verified_is_never_green(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, property_of("test_initial.py"), *only)
     assert run.status == 5, run.output
     assert "no property saw a case: nothing was verified" in run.report["reasons"]
-
-
-def test_an_impossible_report_is_a_usage_error(tmp_path: Path) -> None:
-    """A report that has no place is told before anything runs, exit status 4."""
-    (tmp_path / "file").touch()
-    place = f"--conv2d-report={tmp_path}/file/report.json"
-    run = run_pytest(tmp_path, property_of(POINTWISE), "--conv2d-impl", "F.conv2d", place)
-    assert run.status == 4, run.output
-    assert "ERROR: conv2d-properties: [Errno " in run.output

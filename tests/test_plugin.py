@@ -14,6 +14,7 @@ import pytest
 from properties.profiles import BROADEST
 from tests.killing import gate
 from tests.plugin_targets import (
+    BRIEF,
     ONLY,
     POINTWISE,
     ROOT,
@@ -21,8 +22,8 @@ from tests.plugin_targets import (
     Run,
     green_run,
     property_of,
+    red_run,
     run_pytest,
-    shared_run,
 )
 
 NAME = POINTWISE.partition("::")[2]
@@ -39,7 +40,7 @@ def green(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture
 def red(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a run with a violation."""
-    return shared_run(tmp_path_factory, "red", property_of(POINTWISE), *WRONG)
+    return red_run(tmp_path_factory)
 
 
 def _usage_error(directory: Path, *arguments: str) -> str:
@@ -155,8 +156,8 @@ def test_what_the_database_kept_is_replayed(tmp_path: Path) -> None:
     """
 
     def run(profile: str, *targets: str) -> Run:
-        arguments = (property_of(POINTWISE), f"--rootdir={ROOT}", "--hypothesis-profile", profile)
-        return run_pytest(tmp_path, *arguments, *targets, cwd=tmp_path, PYTHONPATH=str(ROOT))
+        words = (property_of(POINTWISE), f"--rootdir={ROOT}", "--hypothesis-profile", profile)
+        return run_pytest(tmp_path, *words, *targets, *BRIEF, cwd=tmp_path)
 
     assert run("conv2d-replay", *WRONG).status == 5
     assert run("conv2d-dev", *WRONG, *STOCK).status == 1
@@ -230,7 +231,9 @@ def test_violation_is_shown_and_filed(red: Run) -> None:
 
 def test_violation_crosses_from_a_worker(tmp_path: Path) -> None:
     """With pytest-xdist the same is shown and filed."""
-    _require_shown_and_filed(run_pytest(tmp_path, property_of(POINTWISE), *WRONG, "-n", "1"))
+    _require_shown_and_filed(
+        run_pytest(tmp_path, property_of(POINTWISE), *WRONG, "-n", "1", *BRIEF)
+    )
 
 
 def test_plugin_sleeps_in_other_projects(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_it_is_the_violation_that_it_is(
         monkeypatch.setattr(runner_module, "HANG_FLOOR", {"cpu": 0.5})
     monkeypatch.setattr(child_module, "PROCESSES", 20)  # fewer: each costs the machine memory
     with Runner(Implementation(hostile.target), spares, memory=MEMORY) as runner:
-        runner.hangs = 1  # one time-out is enough here; another test has the confirmation
+        runner.doubts.hangs = 1  # one time-out is enough here; another test has the confirmation
         require_kind(runner, hostile)
         if hostile.name in SURVIVED:
             assert verdict(runner, call(1, 5)) == ""
@@ -171,6 +171,25 @@ def test_a_hang_that_is_not_confirmed_is_none(second: str, monkeypatch: pytest.M
     assert answers == ["hang"]  # confirmed: the next one is believed at once
     assert verdict(runner, call(2, 0)) == "hang"
     assert answers == []
+
+
+def test_what_hangs_again_and_again_is_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that hang in a used process only are excused twice, each time with more patience."""
+    used, limits = [False], []
+
+    def answer(*arguments: object) -> tuple[Header, list[memoryview]]:
+        limits.append(arguments[-1])
+        if not used[0]:
+            used[0] = True
+            return {"error": "answered"}, []
+        used[0] = False  # the next one is made in a fresh process
+        raise KINDS["hang"]("hang", call(2, 0))
+
+    runner = Runner(Implementation("tests.hostile.parts:honest"), Spares())
+    monkeypatch.setattr(runner, "start", dict)
+    monkeypatch.setattr(runner, "_ask", answer)
+    assert [verdict(runner, call(2, 0)) for _ in range(4)] == ["error"] * 3 + ["hang"]
+    assert limits == [20, 20, 100, 100, 500, 500]
 
 
 @pytest.mark.parametrize(

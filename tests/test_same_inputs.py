@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin_targets import POINTWISE, ROOT, UNBATCHED, Run, green_run, property_of, run_pytest
+from tests.plugin_targets import POINTWISE, ROOT, UNBATCHED, Run, green_run, run_pytest
 
 SELECTED = (POINTWISE, UNBATCHED)
 NAMES = {name.partition("::")[2] for name in SELECTED}
@@ -37,14 +37,18 @@ def _copy(directory: Path) -> None:
 def test_checkouts_draw_the_same_inputs(
     workers: int, green: dict[str, str], tmp_path: Path
 ) -> None:
-    """Plain `pytest` and -n 2 in another checkout, not installed, check the same calls."""
+    """Plain `pytest` and -n 2 in another checkout, not installed, check the same calls.
+
+    With CI=1 too, where Hypothesis takes another profile by itself.
+    """
     _copy(tmp_path)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "tests").mkdir()
     distributed = ("-n", str(workers)) if workers else ()
-    run = run_pytest(tmp_path, "-k", " or ".join(NAMES), *STOCK, *distributed, cwd=tmp_path)
+    run = run_pytest(tmp_path, "-k", " or ".join(NAMES), *STOCK, *distributed, cwd=tmp_path, CI="1")
     assert _digests(run) == green
+    assert run.report["profile"] == "conv2d-gate"
     assert f"rootdir: {tmp_path}\n" in run.output
 
 
@@ -62,29 +66,6 @@ def test_installed_packages_draw_the_same_inputs(green: dict[str, str], tmp_path
     )
     assert _digests(run) == green
     assert f"rootdir: {ROOT}\n" not in run.output
-
-
-def test_ci_changes_nothing_about_the_gate(green: dict[str, str], tmp_path: Path) -> None:
-    """CI=1, where Hypothesis takes another profile by itself, leaves the gate's inputs the same."""
-    run = run_pytest(tmp_path, property_of(POINTWISE), *STOCK, CI="1")
-    assert run.status == 0, run.output
-    assert run.digests[NAME] == green[NAME]
-    assert run.report["profile"] == "conv2d-gate"
-
-
-def test_ci_does_not_pin_a_search(tmp_path: Path) -> None:
-    """Two runs of conv2d-dev draw different inputs under CI=1 too, and print their seeds."""
-    profile = ("--hypothesis-profile", "conv2d-dev", "--conv2d-only", "batch=1")
-    runs = []
-    for name in ("first", "second"):
-        (tmp_path / name).mkdir()
-        run = run_pytest(tmp_path / name, property_of(POINTWISE), *STOCK, *profile, CI="1")
-        assert run.status == 0, run.output
-        seed = run.report["seed"]
-        assert f"conv2d-properties: profile conv2d-dev (seed {seed})\n" in run.output
-        runs.append(run)
-    assert runs[0].report["seed"] != runs[1].report["seed"]
-    assert runs[0].digests != runs[1].digests
 
 
 def test_digests_tell_inputs_apart(green: dict[str, str]) -> None:

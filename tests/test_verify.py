@@ -16,13 +16,14 @@ from properties import Report, __main__, verify
 from properties.case import Case
 from properties.replay import Outcome
 from tests.plugin_targets import (
+    BRIEF,
     POINTWISE,
     ROOT,
     UNBATCHED,
     environment,
     property_of,
+    red_run,
     run_pytest,
-    shared_run,
 )
 
 # A domain in which few properties have a case, so that a run takes seconds.
@@ -130,7 +131,8 @@ def test_spent_budget_ends_a_run_that_found_something(tmp_path: Path) -> None:
     """
     names = (property_of(POINTWISE), property_of(UNBATCHED))
     target = ("--conv2d-impl", "tests.plugin_targets:crashes")
-    run = run_pytest(tmp_path, *names, *target, "--conv2d-seconds", "0.5")
+    limits = ("--conv2d-seconds", "0.5", *BRIEF)
+    run = run_pytest(tmp_path, *names, *target, *limits, REPEATS="5")
     assert run.status == 1, run.output
     (violation,) = run.report["violations"]
     assert (violation["kind"], violation["behaviour"]) == ("crash", "deterministic")
@@ -250,8 +252,7 @@ def test_case_of_a_run_can_be_replayed(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
     """The case.json that a run files is what `python -m properties replay` takes: FAILED, 1."""
-    arguments = (property_of(POINTWISE), "--conv2d-impl", "tests.plugin_targets:adds_one")
-    red = shared_run(tmp_path_factory, "red", *arguments)
+    red = red_run(tmp_path_factory)
     (violation,) = red.report["violations"]
     done = _command(tmp_path, "replay", violation["case"])
     assert done.returncode == 1, done.stderr
