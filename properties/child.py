@@ -28,6 +28,9 @@ from properties.wire import (
     send,
 )
 
+if not hasattr(os, "killpg"):
+    raise ImportError("conv2d-properties needs POSIX processes: on Windows, run it in WSL")
+
 BOOTSTRAP = (
     "import sys, json; a = sys.argv[1]; sys.path[:] = json.loads(a)['path'];"
     "from properties.worker import main; main(a)"

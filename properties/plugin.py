@@ -112,12 +112,12 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"conv2d-properties: profile {profile!r} is not one of {known}")
     if not _is_awake(config):
         return
-    if not hasattr(config, "workerinput"):
-        try:
+    try:
+        if not hasattr(config, "workerinput"):
             importlib.import_module("properties.names").require_own_names()
-        except ValueError as error:
-            raise pytest.UsageError(f"conv2d-properties: {error}") from error
-    session = importlib.import_module("properties.session")
+        session = importlib.import_module("properties.session")
+    except (ValueError, ImportError) as error:  # of a package that is missing, say
+        raise pytest.UsageError(f"conv2d-properties: {error}") from error
     state = session.open_session(config)
     config.stash[STATE] = state
     if not _is_controller(config):

@@ -88,3 +88,16 @@ def test_a_run_beside_another_owner_is_a_usage_error(tmp_path: Path) -> None:
     assert run.status == 4, run.output
     assert "`properties` belongs to conv2d-properties and to properties, which may" in run.output
     assert run.report == {}
+
+
+def test_a_system_without_process_groups_is_refused() -> None:
+    """On Windows the sentence says what to do instead."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "import os; del os.killpg; import properties.child"],
+        env=environment(PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stderr.splitlines()[-1].endswith("on Windows, run it in WSL")
