@@ -24,6 +24,9 @@ jax.config.update("jax_enable_x64", True)
 Tensor = torch.Tensor
 ONLY = (
     "dtype=float32|float64",
+    # Defects of jaxlib 0.10.2: a NaN gets, times zero, into results that do not see it where there
+    # are groups: of another group in float64, of other pixels in float32's gradient by strides.
+    "groups=1",
     # torch sees no steps to differentiate again, to batch or to trace: XLA makes them.
     "derivatives=first",
     "mode!=vmap-input|vmap-weight|vmap-all|compile|compile-inductor",
