@@ -33,8 +33,9 @@ TOLD_TO_END = (
 KILLED = (
     I("SIGKILL of the judge", Run(WRONG, signals(SIGKILL), "call"), -9, RELATION),
     I("SIGKILL of verify", r.verifying(signals(SIGKILL)), -9),
-    I("SIGKILL of xdist's controller", Run(WAITS, signals(SIGKILL), "call", XDIST), -9),
-    I("SIGKILL of an xdist worker", Run(WAITS, kills("xdist"), "call", XDIST), 3,
+    I("SIGKILL of xdist's controller",
+      Run(WAITS, signals(SIGKILL), "start-1", XDIST, "sleep", "1-9"), -9),
+    I("SIGKILL of an xdist worker", Run(WAITS, kills("xdist"), "start-1", XDIST, "sleep", "1-9"), 3,
       says="ended without a result"),
     I("SIGKILL of one that saw a violation, the clock set back",
       Run(WRONG, r.clock_goes_back, "call", XDIST), 1, RELATION, "not shrunk"),
