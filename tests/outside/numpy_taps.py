@@ -1,9 +1,11 @@
-"""A function of NumPy arrays in a `torch.autograd.Function`: tap by tap, in float64.
+r"""A function of NumPy arrays in a `torch.autograd.Function`: tap by tap, in float64.
 
 It rounds once, to the operands' dtype, and so needs no arithmetic of its own declared. Integers
 are summed modulo 2^64. The command that verifies it:
 
-    pytest properties --conv2d-impl tests.outside.numpy_taps:conv2d --conv2d-only "ONLY"
+    pytest properties --conv2d-impl tests.outside.numpy_taps:conv2d \
+        --conv2d-only "dtype!=float16|bfloat16 derivatives=first" \
+        --conv2d-only "mode!=vmap-input|vmap-weight|vmap-all|compile|compile-inductor"
 """
 
 from __future__ import annotations

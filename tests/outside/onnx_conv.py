@@ -1,8 +1,10 @@
-"""The operator Conv of ONNX, by onnxruntime on the CPU.
+r"""The operator Conv of ONNX, by onnxruntime on the CPU.
 
 Forward only. A model is made for each set of attributes; its extents are free. The command:
 
-    pytest properties --conv2d-impl tests.outside.onnx_conv:conv2d --conv2d-only "ONLY"
+    pytest properties --conv2d-impl tests.outside.onnx_conv:conv2d \
+        --conv2d-only "dtype=float32 passes=forward derivatives=first" \
+        --conv2d-only "mode!=vmap-input|vmap-weight|vmap-all|compile|compile-inductor"
 """
 
 from __future__ import annotations

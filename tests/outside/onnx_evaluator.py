@@ -1,8 +1,10 @@
-"""The operator Conv of ONNX, by the reference evaluator of ONNX itself: NumPy. Forward only.
+r"""The operator Conv of ONNX, by the reference evaluator of ONNX itself: NumPy. Forward only.
 
 The command that verifies it:
 
-    pytest properties --conv2d-impl tests.outside.onnx_evaluator:conv2d --conv2d-only "ONLY"
+    pytest properties --conv2d-impl tests.outside.onnx_evaluator:conv2d \
+        --conv2d-only "dtype=float32 passes=forward derivatives=first dilation=1" \
+        --conv2d-only "mode!=vmap-input|vmap-weight|vmap-all|compile|compile-inductor"
 """
 
 from __future__ import annotations

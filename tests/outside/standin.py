@@ -1,14 +1,16 @@
-"""A device backend of its own, `standin:0`, as an author of one would bring it: by its import.
+r"""A device backend of its own, `standin:0`, as an author of one would bring it: by its import.
 
 It takes torch's place for other devices, PrivateUse1, and the path that all of these take:
 `aten::convolution_overrideable` and its backward. Its memory is the host's, its convolutions are
 sums over taps, and every other operation is the CPU's on the same memory. Tensors are torch's own,
 made by DLPack with the device of the capsule changed. Written for torch 2.13; needs no compiler.
-The command that verifies it; where the entry point `torch.backends` names `autoload`, torch's own
-F.conv2d and nn.Conv2d take the place of `conv2d`:
+The command that verifies it; where the entry point `torch.backends` names `autoload`, `F.conv2d`
+takes the place of `conv2d`:
 
-    pytest properties --conv2d-impl tests.outside.standin:conv2d --conv2d-device standin \
-        --conv2d-only "ONLY"
+    pytest properties --conv2d-impl tests.outside.standin:conv2d \
+        --conv2d-device standin \
+        --conv2d-only "dtype=float32|float64 derivatives=first|second batch!=0" \
+        --conv2d-only "mode=eager|no_grad|backward|sum-backward|retain-graph|int-arguments"
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch.nn.functional import conv2d
+from torch.nn import functional
 from torch.utils._pytree import tree_map
 from torch.utils.backend_registration import (
     _DummyBackendModule,
@@ -27,8 +29,6 @@ from torch.utils.backend_registration import (
 
 from tests.outside import numpy_taps
 from tests.outside.arguments import checked
-
-__all__ = ["conv2d"]
 
 Tensor = torch.Tensor
 ONLY = (
@@ -154,6 +154,12 @@ def _register() -> list[torch.library.Library]:
 
 
 LIBRARIES = _register()
+
+
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, *arguments: Any) -> Tensor:
+    """Take the arguments of `F.conv2d`; refuse what torch answers alone, an operand on meta."""
+    checked(x, weight, bias, *arguments)
+    return functional.conv2d(x, weight, bias, *arguments)
 
 
 def autoload() -> None:

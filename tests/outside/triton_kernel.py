@@ -1,9 +1,12 @@
-"""A direct convolution in Triton: a program takes a block of elements of the output.
+r"""A direct convolution in Triton: a program takes a block of elements of the output.
 
-Forward only, float32. Without a GPU it runs in Triton's interpreter, which is slow. The command:
+Forward only, float32. Without a GPU it runs in Triton's interpreter, which is slow. The command,
+to which `--conv2d-device cuda` belongs on a GPU:
 
-    pytest properties --conv2d-impl tests.outside.triton_kernel:conv2d --conv2d-seconds 120 \
-        --conv2d-only "ONLY"      # on a GPU also --conv2d-device cuda
+    pytest properties --conv2d-impl tests.outside.triton_kernel:conv2d \
+        --conv2d-seconds 180 \
+        --conv2d-only "dtype=float32 passes=forward derivatives=first" \
+        --conv2d-only "mode!=vmap-input|vmap-weight|vmap-all|compile|compile-inductor"
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""im2col as it is usually written in torch: unfold, and a matrix product per group.
+r"""im2col as it is usually written in torch: unfold, and a matrix product per group.
 
 Differentiable, because each of its steps is. The command that verifies it:
 
