@@ -45,6 +45,7 @@ class Results:
     failed   node ids of failed tests beside the properties
     passed   number of passed ones
     unended  texts of violations that were seen in items which did not end
+    planned  number of properties that were to run, where this process ran them itself
     """
 
     records: Sequence[Record] = ()
@@ -52,6 +53,7 @@ class Results:
     failed: Sequence[str] = ()
     passed: int = 0
     unended: Sequence[str] = ()
+    planned: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def conclude(status: int, results: Results, stopped: bool = False, strict: bool 
     if not any(r["cases"] for r in records) and (records or not results.passed):
         unverified.append("no property saw a case: nothing was verified")
     reasons = violations + broken + unverified
+    if status == Status.VERIFIED and len(records) + len(results.lost) < results.planned:
+        status = Status.INTERRUPTED  # by a signal that came while pytest dealt with another
     if status == Status.INTERRUPTED and not (stopped and violations):
         return Outcome(Status.INTERRUPTED, ["the run was interrupted", *reasons])
     if status in (Status.BROKEN, Status.USAGE):

@@ -224,9 +224,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write report.json, and end with one of the exit statuses of `properties.outcome`."""
     config, state = session.config, session.config.stash.get(STATE, None)
-    told = hasattr(config, "workerinput") or config.option.collectonly
-    if state is not None and not told:
-        session.exitstatus = state.conclude(int(exitstatus))
+    if state is not None and not (hasattr(config, "workerinput") or config.option.collectonly):
+        planned = sum(item.path.is_relative_to(HERE) for item in session.items)
+        session.exitstatus = state.conclude(int(exitstatus), planned)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

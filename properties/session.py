@@ -214,13 +214,13 @@ class Session:
         """Where cases and scripts are written."""
         return report_path(self.config).parent
 
-    def conclude(self, status: int) -> int:
+    def conclude(self, status: int, planned: int) -> int:
         """Write report.json and return the exit status of a run that pytest ends with `status`.
 
         A run whose report cannot be written has told nobody what it found.
         """
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        results = summary.results(self, reporter)
+        results = replace(summary.results(self, reporter), planned=planned)
         failures = len([*results.lost, *results.failed]) + sum(
             record["outcome"] == "failed" for record in results.records
         )

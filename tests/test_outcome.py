@@ -61,6 +61,13 @@ def test_an_interruption_stays_one() -> None:
     assert any("is not 2" in reason for reason in outcome.reasons)
 
 
+def test_a_run_that_is_cut_short_is_interrupted() -> None:
+    """Where pytest takes for a success what left properties out, it is none."""
+    assert conclude(0, Results([GOOD], planned=1)).status == Status.VERIFIED
+    assert conclude(0, Results([GOOD], planned=2)).status == Status.INTERRUPTED
+    assert conclude(0, Results([BAD], planned=2)).status == Status.INTERRUPTED
+
+
 @pytest.mark.parametrize(("results", "expected"), [(Results([BAD]), 1), (Results([GOOD]), 2)])
 def test_stopping_at_a_failure_is_no_interruption(results: Results, expected: int) -> None:
     """`-x` under xdist, which pytest calls an interruption, ends as the violation that it met."""
