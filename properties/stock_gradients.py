@@ -8,6 +8,8 @@ from properties.proofs import build, call, integers, ones
 
 _AVX512 = build("onednn.bfloat16", cpu="AVX512")
 _OF_WEIGHT = ("weight", "input+weight", "weight+bias", "input+weight+bias")
+# oneDNN sums the gradient of the bias in the same kernel, also where it alone is asked for.
+_OF_PARAMETERS = (*_OF_WEIGHT, "bias", "input+bias")
 _OF_INPUT = ("input", "input+weight", "input+bias", "input+weight+bias")
 
 _LARGE = tuple(map(str, range(28, 2**12)))  # extents of outputs; few such calls are drawn
@@ -134,14 +136,14 @@ GRADIENTS: tuple[KnownDefect, ...] = (
     ),
     KnownDefect(
         id="onednn-strided-1x1-weight",
-        summary="heap corruption in the gradient of the weight of a strided 1x1 kernel, "
+        summary="heap corruption in the gradient of weight or bias of a strided 1x1 kernel, "
         "channels_last with fewer than 16 input channels: jit_bf16_1x1 copies the pixels that it "
         "reads in odd blocks, at steps of 16 channels, past the end of its scratch memory",
         upstream="",
         affected=_AVX512,
         region={
             **_ONE_BY_ONE,
-            "passes": _OF_WEIGHT,
+            "passes": _OF_PARAMETERS,
             "in_channels": tuple(map(str, range(1, 15))),
             "odd_blocks": ("two or three",),
         },
@@ -161,8 +163,8 @@ GRADIENTS: tuple[KnownDefect, ...] = (
     ),
     KnownDefect(
         id="onednn-strided-1x1-weight-float32",
-        summary="writes past its scratch memory in the float32 gradient of the weight of a strided "
-        "1x1 kernel, channels_last with fewer than 16 input channels, for large images",
+        summary="writes past its scratch memory in the float32 gradient of weight or bias of a "
+        "strided 1x1 kernel, channels_last with fewer than 16 input channels, for large images",
         upstream="",
         affected=build("onednn.enabled", cpu="AVX512"),
         region={
@@ -170,7 +172,7 @@ GRADIENTS: tuple[KnownDefect, ...] = (
             "dtype": ("float32", "complex64"),
             "mode": tuple(mode for mode in FACTORS["mode"] if mode != "onednn-off"),
             "work": ("several images or groups, or large",),
-            "passes": _OF_WEIGHT,
+            "passes": _OF_PARAMETERS,
             "in_channels": tuple(map(str, range(1, 16))),
             "output_height": _LARGE,
             "output_width": _LARGE,

@@ -1,8 +1,8 @@
 """Torch's defect onednn-strided-1x1-weight.
 
-Symptom: heap corruption in the gradient of the weight of a strided 1x1 kernel, channels_last with
-fewer than 16 input channels: jit_bf16_1x1 copies the pixels that it reads in odd blocks, at steps
-of 16 channels, past the end of its scratch memory.
+Symptom: heap corruption in the gradient of weight or bias of a strided 1x1 kernel, channels_last
+with fewer than 16 input channels: jit_bf16_1x1 copies the pixels that it reads in odd blocks, at
+steps of 16 channels, past the end of its scratch memory.
 
 Seen with torch 2.13, device_name cpu, onednn.bfloat16 True, cpu AVX512.
 

@@ -1,6 +1,6 @@
 """Torch's defect onednn-strided-1x1-weight-float32.
 
-Symptom: writes past its scratch memory in the float32 gradient of the weight of a strided 1x1
+Symptom: writes past its scratch memory in the float32 gradient of weight or bias of a strided 1x1
 kernel, channels_last with fewer than 16 input channels, for large images.
 
 Seen with torch 2.13, device_name cpu, onednn.enabled True, cpu AVX512.
