@@ -110,6 +110,26 @@ _REFUSED = KnownDefect(
         grad_output=integers(1, 1, 2, 2),
     ),
 )
+_REFUSED_UNDER_VMAP = replace(
+    _REFUSED,
+    id="vmap-odd-weight",
+    summary="the same where torch.vmap goes over a channels_last weight of one output channel: it "
+    "makes such a weight of it",
+    region={
+        **_REFUSED.region,
+        "weight_format": ("channels_last",),
+        "out_channels": ("1",),
+        "mode": ("vmap-weight",),
+    },
+    case=call(
+        "float64",
+        integers(1, 2, 2, 3, layout="channels_last"),
+        integers(1, 2, 1, 2, layout="channels_last"),
+        gradients=("weight",),
+        grad_output=integers(1, 1, 2, 2),
+        mode="vmap-weight",
+    ),
+)
 _SINGLE, _OFF = {"dtype": "float32"}, {"dtype": "float32", "mode": "onednn-off"}
 _ODD: Levels = {
     "dtype": ("float32", "float16", "bfloat16", "complex64"),
@@ -126,6 +146,7 @@ FORMATS: tuple[KnownDefect, ...] = (
         {"": {}, "-pointwise": _SINGLE, "-mode": _OFF, "-without-onednn": _SINGLE},
     ),
     *_native(_REFUSED, {"": {}, "-small": _SINGLE, "-mode": _OFF, "-without-onednn": _SINGLE}),
+    *_native(_REFUSED_UNDER_VMAP, {"": {}, "-small": _SINGLE, "-without-onednn": _SINGLE}),
     KnownDefect(
         id="onednn-odd-weight",
         summary="wrong results and gradients of the input in oneDNN's grouped convolution of a "

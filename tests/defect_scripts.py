@@ -202,6 +202,7 @@ def _made(case: Case) -> Iterator[str]:
     bias = ", b" if case.bias is not None else ""
     call = {
         "vmap-input": "torch.vmap(lambda image: conv2d(image, w))(x)",
+        "vmap-weight": "torch.vmap(lambda w: conv2d(x, w))(w[:, None])[:, :, 0].movedim(0, -3)",
         "vmap-all": "torch.vmap(conv2d)(x, w.expand(len(x), *w.shape))",
     }.get(case.mode, f"conv2d(x, w{bias}{_arguments(case.arguments)})")
     yield f"found = {call}"
