@@ -27,6 +27,7 @@ from tests.plugin_targets import POINTWISE, ROOT, environment, property_of, shar
 from tests.report_targets import HOSTILE
 
 Report = dict[str, Any]
+BRIEF = ("-p", "tests.injections.brief")
 KEPT = ("rows", "outcome", "origin")  # are read, not shown as they are
 
 
@@ -38,7 +39,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """
     wrong = ("--conv2d-impl", "tests.plugin_targets:adds_one")
     data: Report = shared_run(tmp_path_factory, "red", property_of(POINTWISE), *wrong).report
-    speaks = ("--conv2d-impl", "tests.report_targets:speaks", "--conv2d-seconds", "1")
+    speaks = ("--conv2d-impl", "tests.report_targets:speaks", "--conv2d-seconds", "1", *BRIEF)
     other = shared_run(tmp_path_factory, "speaks", property_of(POINTWISE), *speaks).report
     for name in ("items", "violations"):
         data[name] += other[name]

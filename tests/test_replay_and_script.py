@@ -117,7 +117,7 @@ def test_script_exits_1_while_the_defect_is_there(
     if defect in HARMLESS:
         assert problems(text, tmp_path, defect.target.target) != []
     else:
-        status, output = run(text, tmp_path, limit=12.0 if defect is HANG else LIMIT)
+        status, output = run(text, tmp_path, limit=4.0 if defect is HANG else LIMIT)
         assert status == 1, output
     assert problems(text, tmp_path, STOCK) == []
 
