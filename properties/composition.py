@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from properties.case import Case
-from properties.domain import FACTORS, Domain, OutOfDomain
+from properties.domain import FACTORS, Domain, OutOfDomain, pair_of
 from properties.drafts import SCALES, Draft, Geometry, Pair, along
 from properties.dtypes import DTYPES, INTEGER
 from properties.feasibility import left_by_mode
@@ -175,8 +175,8 @@ def _geometry(choose: Choose, level: Callable[..., str], stretch: str, domain: D
     padding = level("padding", () if "1" in domain.options("stride") else ("same",))
     # Drawn even where "same" leaves no choice: fewer draws would make "same" plainer than 0.
     drawn_stride = level("stride")
-    stride = _pair("1" if padding == "same" else drawn_stride)
-    dilation, kernel = _pair(level("dilation")), _kernel(choose, level("kernel"))
+    stride = pair_of("1" if padding == "same" else drawn_stride)
+    dilation, kernel = pair_of(level("dilation")), _kernel(choose, level("kernel"))
     reach = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
     named: dict[str, Pair | str] = {"kernel": reach, "same": "same", "valid": "valid"}
     left = MAX_MACS // (kernel[0] * kernel[1])
@@ -188,7 +188,7 @@ def _geometry(choose: Choose, level: Callable[..., str], stretch: str, domain: D
     return Geometry(
         kernel=kernel,
         stride=stride,
-        padding=named[padding] if padding in named else _pair(padding),
+        padding=named[padding] if padding in named else pair_of(padding),
         dilation=dilation,
         padding_mode=level("padding_mode"),
         output=(height, width),
@@ -227,8 +227,3 @@ def _channels(choose: Choose, form: str, stretch: str, left: int) -> tuple[int, 
 
 def _upto(options: tuple[int, ...], most: int) -> tuple[int, ...]:
     return tuple(option for option in options if option <= most) or options[:1]
-
-
-def _pair(text: str) -> Pair:
-    first, _, second = text.partition(",")
-    return int(first), int(second or first)

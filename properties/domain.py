@@ -101,6 +101,12 @@ class Domain:
         return " ".join(parts) or "everything that is generated"
 
 
+def pair_of(level: str) -> tuple[int, int]:
+    """Return the two numbers that a level of stride, padding or dilation such as "2,1" names."""
+    first, _, second = level.partition(",")
+    return int(first), int(second or first)
+
+
 EVERYTHING = Domain()
 _ACTIVE: ContextVar[Domain] = ContextVar("conv2d_domain", default=EVERYTHING)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from properties.domain import Domain, OutOfDomain, active
+from properties.domain import Domain, OutOfDomain, active, pair_of
 from properties.recovery_shapes import (
     Pair,
     Shape,
@@ -135,7 +135,7 @@ def _shapes(draw: Draw, domain: Domain, inside: bool = False) -> Shape:
         return str(draw(_among(domain.options(factor))))
 
     kernel = draw(_among(KERNELS[level("kernel")]))
-    stride, padding, dilation = (_pair(level(f)) for f in ("stride", "padding", "dilation"))
+    stride, padding, dilation = (pair_of(level(f)) for f in ("stride", "padding", "dilation"))
     groups, inner, outer = GROUPS[level("groups")]
     spare, size = draw(_among((0, 1))), []
     for s, p, d, k in zip(stride, padding, dilation, kernel, strict=True):
@@ -152,11 +152,6 @@ def _shapes(draw: Draw, domain: Domain, inside: bool = False) -> Shape:
         bias=level("bias") == "yes",
         dtype=level("dtype"),
     )
-
-
-def _pair(level: str) -> Pair:
-    first, _, second = level.partition(",")
-    return int(first), int(second or first)
 
 
 @st.composite

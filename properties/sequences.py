@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from properties import known
 from properties.case import OPERANDS, Case, Tensor
-from properties.domain import FACTORS, active
+from properties.domain import FACTORS, active, pair_of
 from properties.levels import levels
 from properties.steps import Calls, Step
 from properties.strategies import among, cases, other_cases, seeds
@@ -128,10 +128,9 @@ def strided(case: Case, stride: str) -> Case:
 
     Padding "same" has no stride; and a known crash is stepped round.
     """
-    first, _, second = stride.partition(",")
     if case.params.padding == "same":
         return case
-    plain = case.forward().replace(stride=(int(first), int(second or first)))
+    plain = case.forward().replace(stride=pair_of(stride))
     if known.crashes(plain):
         return case
     if case.grad_output is None:
@@ -147,8 +146,7 @@ def repadded(case: Case, padding: str) -> Case:
     """
     if not padding[0].isdigit() or isinstance(case.params.padding, str):
         return case
-    first, _, second = padding.partition(",")
-    pads, extent = (int(first), int(second or first)), list(case.input.shape)
+    pads, extent = pair_of(padding), list(case.input.shape)
     if pads == case.params.padding:
         return case
     for axis, before, now in zip((-2, -1), case.params.padding, pads, strict=True):
@@ -166,8 +164,7 @@ def redilated(case: Case, dilation: str) -> Case:
 
     Or itself, where there is no such kernel, and where a known crash is stepped round.
     """
-    first, _, second = dilation.partition(",")
-    apart = (int(first), int(second or first))
+    apart = pair_of(dilation)
     *channels, rows, columns = case.weight.shape
     reaches = [d * (k - 1) for d, k in zip(case.params.dilation, (rows, columns), strict=True)]
     if apart == case.params.dilation or any(r % d for r, d in zip(reaches, apart, strict=True)):

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from properties.domain import FACTORS
+from properties.domain import FACTORS, pair_of
 from properties.dtypes import REAL
 from reference import Conv2dParams
 
@@ -109,7 +109,7 @@ def _random(chance: random.Random) -> Sample:
         return chance.choice(FACTORS[factor])
 
     kernel = (chance.randint(1, 8), chance.randint(1, 8))
-    padding, stride, dilation = pick("padding"), _pair(pick("stride")), _pair(pick("dilation"))
+    padding, stride, dilation = pick("padding"), pair_of(pick("stride")), pair_of(pick("dilation"))
     stride = (1, 1) if padding == "same" else stride
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
     named: dict[str, Any] = {"same": "same", "valid": "valid", "kernel": tuple(reach)}
@@ -117,7 +117,7 @@ def _random(chance: random.Random) -> Sample:
     groups = {"1": 1, "2": 2}.get(form) or chance.randint(2, 7)
     if form in ("depthwise", "multiplier"):
         shared, multiplier = 1, 1 if form == "depthwise" else chance.randint(2, 3)
-    p = Conv2dParams(stride, named.get(padding) or _pair(padding), dilation, groups)
+    p = Conv2dParams(stride, named.get(padding) or pair_of(padding), dilation, groups)
     size = []
     for axis, pads in enumerate(p.pads(kernel)):
         extent = (chance.randint(1, 17) - 1) * stride[axis] + reach[axis] - sum(pads)
@@ -133,11 +133,6 @@ def _random(chance: random.Random) -> Sample:
         operands["bias"] = torch.randn(groups * multiplier)
     parameters = {"stride": stride, "padding": p.padding, "dilation": dilation, "groups": groups}
     return Sample(operands, parameters, tuple(name for name in operands if name in passes))
-
-
-def _pair(text: str) -> tuple[int, int]:
-    first, _, second = text.partition(",")
-    return int(first), int(second or first)
 
 
 def _laid(t: Tensor, layout: str) -> Tensor:
