@@ -21,8 +21,11 @@ class CannotStart(RuntimeError):
     """A worker for this device did not come up."""
 
     def __init__(self, device: str, log: str) -> None:
-        last = log.splitlines()[-1] if log else "no output"
-        super().__init__(f"no worker came up on {device!r}: {last}")
+        super().__init__(device, log)  # which is also how it crosses to another process
+
+    def __str__(self) -> str:
+        device, log = self.args
+        return f"no worker came up on {device!r}: {log.splitlines()[-1] if log else 'no output'}"
 
 
 class NotLoadable(Exception):

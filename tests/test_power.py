@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.killing import gate
 from tests.mutants import MUTANTS, Mutant
 from tests.power import baselines, suite
 from tests.power.baselines import STOCK, differs, functional, measure
@@ -79,6 +80,23 @@ def test_the_suite_counts_cases_up_to_the_first_violation() -> None:
     assert first["by"] is not None
     assert other["by"] is not None
     assert 0 < first["cases"] < 300
+
+
+def test_what_need_not_run_again_is_counted_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutants that differ in invalid calls alone share the properties of valid ones."""
+    names = ("test_integers_are_exact", "test_every_way_to_be_invalid_is_refused")
+    monkeypatch.setattr(suite, "gate", lambda: {name: gate()[name] for name in names})
+    hunt = suite.Hunt()
+    try:
+        hunt.find(BY_NAME["one_bias_for_all"], 1)
+        assert len(hunt._passed) == 1
+        shared = hunt.find(BY_NAME["stride_zero_is_one"], 1)
+        hunt._passed.clear()
+        alone = hunt.find(BY_NAME["stride_zero_is_one"], 1)
+    finally:
+        hunt.workers.close()
+    assert {**shared, "seconds": 0} == {**alone, "seconds": 0}
+    assert shared["by"] == names[1]
 
 
 def test_results_are_kept(tmp_path: Path) -> None:

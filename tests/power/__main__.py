@@ -51,9 +51,10 @@ def measure(results: Results, mutants: Sequence[Mutant], options: argparse.Names
     seeds = {m: range(options.seeds if m in ("suite", "uniform") else 1) for m in options.methods}
     missing = [
         (method, mutant, seed)
+        for seed in range(options.seeds)  # outermost, for what one search spares the next
         for mutant in mutants
         for method in options.methods
-        for seed in seeds[method]
+        if seed in seeds[method]
         if results.of(method, mutant, seed) is None
     ]
     allowed = list(dict.fromkeys(mutant.name for _, mutant, _ in missing))[: options.limit]

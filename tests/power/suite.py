@@ -13,13 +13,15 @@ from hypothesis import seed
 from properties.domain import Domain
 from properties.dtypes import REAL
 from properties.profiles import seed_of
-from tests.killing import ACCIDENTS, Recycling, gate, killed_by, subject_of
+from properties.subject import Subject
+from tests.killing import ACCIDENTS, Recycling, Test, gate, killed_by, subject_of
 from tests.mutants import Mutant
 
 Record = dict[str, Any]
 Task = tuple[Mutant, int]
-# What these leave behind in a process would be found by the next search in it.
-LASTING = ("state", "memory")
+# These compute every valid call as torch does: only a property of invalid calls can tell them.
+VALID_AS_TORCH = "validation"
+INVALID = "properties.test_errors"
 
 _hunt: list[Hunt] = []
 
@@ -30,29 +32,39 @@ class Hunt:
     def __init__(self) -> None:
         self.workers = Recycling()
         self.properties = gate()
+        self._passed: dict[tuple[str, str, int], int] = {}  # cases of what need not run again
 
     def find(self, mutant: Mutant, base: int) -> Record:
         """Return what finds a mutant with the inputs of one seed; 0 is that of the gate.
 
         `cases` counts the different examples up to the first violation, over all properties that
-        ran; `by` is None if there was none. Nothing is shrunk.
+        ran; `by` is None if there was none. Nothing is shrunk. A property that has passed is not
+        run again where it would make the same calls of a mutant that does the same in them.
         """
         began, cases = time.monotonic(), 0
         # Some are written with operations that torch lacks for complex numbers or integers.
         subject = subject_of(mutant.target, self.workers, Domain().within(dtype=REAL))
         found: Record = {"by": None, "kind": None}
         for name, test in self.properties.items():
+            same = _same(mutant, subject, test), name, base if hasattr(test, "hypothesis") else 0
+            if same in self._passed:
+                cases += self._passed[same]
+                continue
             seed(seed_of(name, base))(test)
             violation = killed_by(subject, test)
             cases += subject.search.cases
             if violation is not None and violation.kind not in {*ACCIDENTS} - {mutant.fatal}:
                 found = {"by": name, "kind": violation.kind}
                 break
-        if mutant.klass in LASTING:
-            subject.runner.close()
-        else:
-            subject.runner.close()
+            self._passed[same] = subject.search.cases
+        subject.runner.close()
         return {**found, "cases": cases, "seconds": round(time.monotonic() - began, 1)}
+
+
+def _same(mutant: Mutant, subject: Subject, test: Test) -> str:
+    """Return a text that two mutants share which do the same in all calls of a property."""
+    valid_calls = test.__module__ != INVALID
+    return repr(subject.domain) if mutant.klass == VALID_AS_TORCH and valid_calls else mutant.name
 
 
 def run(tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Mutant, int, Record]]:
