@@ -126,11 +126,14 @@ def builtin(device: str, facts: Mapping[str, Any]) -> Rows:
         for dtype in HALF:
             blocks = {"truncates": True, "flushes": dtype == "bfloat16"}
             rows |= {(dtype, result): blocks for result in RESULTS[1:]}
-            rows[dtype, "output"] = {**blocks, "stores": "bias"}
+            # The tiles of cuDNN's Winograd kernels; it has none of planes in these dtypes.
+            tiles: dict[str, Any] = {**blocks, "algorithm": "fast-tile"}
+            rows |= {(dtype, result): tiles for result in RESULTS[1:3]}
+            rows[dtype, "output"] = {**tiles, "stores": "bias"}
         # Seen on an H100, cuDNN 9.19: large kernels are split and their parts stored in half, and
         # the gradient of a grouped weight over two images is one unit off, as if each were stored.
-        rows["float16", "input"] = {"truncates": True, "stores": "taps"}
-        rows["float16", "weight"] = {"truncates": True, "stores": "images"}
+        for result, stores in (("input", "taps"), ("weight", "images")):
+            rows["float16", result] = {**rows["float16", result], "stores": stores}
     # Double backward computes this one by a forward convolution, the others by that of their kin.
     floating = [dtype for dtype, row in STRICT.items() if isinstance(row, Arithmetic)]
     rows |= {(dtype, "second_weight"): rows.get((dtype, "output"), {}) for dtype in floating}

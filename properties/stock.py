@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from properties.known import KnownDefect
-from properties.proofs import build, call, constant, ones
+from properties.proofs import build, call, constant, integers, ones
 from properties.stock_crashes import CRASHES, LARGE, ONEDNN
 from properties.stock_formats import FORMATS
 from properties.stock_gradients import GRADIENTS
@@ -124,6 +124,31 @@ STOCK: tuple[KnownDefect, ...] = (
         kind="value",
         shows_as=("relation",),
         case=call("float16", _LARGE_IMAGE, constant(8, 3, 8, 3, 3, negative=True)),
+    ),
+    KnownDefect(
+        id="cudnn-one-pixel-column",
+        summary="cuDNN's channels_last convolution of one pixel by a column of taps, to one result "
+        "of one channel, takes the weight in another order than it has in memory",
+        upstream="",
+        affected={"device_name": "NVIDIA", "cudnn": "919"},
+        region={
+            "dtype": ("float32", "float16", "bfloat16", "complex64"),
+            "reads_as": ("channels_last",),
+            "pixels": ("one",),
+            "kernel": ("Kx1",),
+            "groups": ("1",),
+            "group_channels": ("several",),
+            "out_channels": ("1",),
+            "several_rows": ("no",),
+        },
+        kind="value",
+        shows_as=("relation", "class", "training"),
+        case=call(
+            "float32",
+            integers(1, 4, 1, 1, layout="channels_last"),
+            integers(1, 4, 3, 1),
+            padding=[1, 0],
+        ),
     ),
     *UNREFUSED,
 )

@@ -36,15 +36,22 @@ UNREFUSED: tuple[KnownDefect, ...] = (
     ),
     KnownDefect(
         id="torch-empty-batch",
-        summary="without images neither the dtypes nor a dilation of zero is refused, and an empty "
-        "kernel is an IndexError",
+        summary="without images neither the dtypes, nor a dilation of zero, nor beside an input on "
+        "CUDA a weight or bias on the CPU is refused, and an empty kernel is an IndexError",
         upstream="",
         affected=_ANY,
         region={"images": ("none",)},
         kind="accepted",
         shows_as=("refusal",),
         case=call("float32", ones(0, 1, 3, 3), ones(1, 1, 3, 3)),
-        edits=("dtype of weight", "dtype of input", "zero dilation", "empty kernel"),
+        edits=(
+            "dtype of weight",
+            "dtype of input",
+            "zero dilation",
+            "empty kernel",
+            "weight on cpu",
+            "bias on cpu",
+        ),
     ),
     KnownDefect(
         id="torch-named-padding",
@@ -71,11 +78,21 @@ UNREFUSED: tuple[KnownDefect, ...] = (
         summary="nn.Conv2d refuses negative padding and a third one in mode zeros only; in others "
         "it crops, and pads channels",
         upstream="",
-        affected=_CPU,
+        affected=_ANY,
         region={"padding_mode": _MODES},
         kind="accepted",
         case=call("float32", ones(1, 1, 3, 3), ones(1, 1, 1, 1), padding_mode="circular"),
         edits=("negative padding", "length of padding"),
+    ),
+    KnownDefect(
+        id="torch-depthwise-dilation",
+        summary="torch's own depthwise kernels for CUDA take a dilation of zero",
+        upstream="",
+        affected={**_ANY, "device_name": "NVIDIA"},
+        region={"groups": ("depthwise", "multiplier")},
+        kind="accepted",
+        case=call("float32", ones(1, 2, 5, 5), ones(2, 1, 3, 3), groups=2),
+        edits=("zero dilation",),
     ),
     KnownDefect(
         id="torch-no-channels",

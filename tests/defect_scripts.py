@@ -35,8 +35,8 @@ ELSEWHERE = {
     "onednn.enabled": "not torch.backends.mkldnn.is_available()",
     "onednn.bfloat16": "not torch.ops.mkldnn._is_mkldnn_bf16_supported()",
     "onednn.float16": "not torch.ops.mkldnn._is_mkldnn_fp16_supported()",
-    "cudnn": "not torch.cuda.is_available()",
 }
+GPU = "NVIDIA"  # of a device's name
 WITHOUT_ONEDNN = "torch.backends.mkldnn.enabled = False"
 DIRTY = """\
 # What is allocated from now on holds 0x7f, so that reads of unwritten memory show every time.
@@ -109,9 +109,12 @@ def _build(defect: KnownDefect, case: Case) -> Iterator[str]:
         for name, test in ELSEWHERE.items()
         if name in defect.affected and not (name == "onednn.enabled" and off)
     ]
+    on_gpu = defect.affected.get("device_name") == GPU
+    if on_gpu:
+        tests.append("not torch.cuda.is_available()")
     if tests:
         yield f"if {' or '.join(tests)}:\n    sys.exit(2)"
-    if "cudnn" in defect.affected:
+    if on_gpu:
         yield 'torch.set_default_device("cuda")'
     if off or case.mode == "onednn-off":
         yield WITHOUT_ONEDNN

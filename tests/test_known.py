@@ -38,8 +38,11 @@ HERE = {
 }
 
 
-# Of torch itself, whether or not it asks oneDNN.
-OWN = {"torch-dilated-integers", *(defect.id for defect in UNREFUSED)}
+# Of torch itself: on the CPU, whether or not it asks oneDNN; and on a GPU.
+OWN = {"torch-dilated-integers"} | {
+    defect.id for defect in UNREFUSED if defect.affected.get("device_name") != "NVIDIA"
+}
+ON_GPUS = {d.id for d in (*OTHER, *UNREFUSED) if d.affected.get("device_name") != "cpu"}
 
 
 def call(width: int = 2, dtype: str = "float32") -> Case:
@@ -177,8 +180,10 @@ def test_stock_defects_are_those_of_the_build() -> None:
     assert stock_defects(HERE) == tuple(d for d in STOCK if d.affects(HERE))
     assert "pytorch-195394" in [defect.id for defect in stock_defects(HERE)]
     assert ids({**HERE, "torch": "2.9.1"}) == AROUND
-    assert ids({"device_name": "NVIDIA H100", "cudnn": 91900}) == {"cudnn-negative-overflow"}
-    assert ids({"device_name": "NVIDIA H100", "cudnn": 90100}) == set()
+    hopper = {"torch": "2.11.0", "device_name": "NVIDIA H100"}
+    assert ids({**hopper, "cudnn": 90100}) == ON_GPUS
+    more = ids({**hopper, "cudnn": 91900}) - ids({**hopper, "cudnn": 90100})
+    assert more == {"cudnn-negative-overflow", "cudnn-one-pixel-column"}
 
 
 def ids(facts: dict[str, Any]) -> set[str]:

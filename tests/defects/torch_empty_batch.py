@@ -1,7 +1,7 @@
 """Torch's defect torch-empty-batch.
 
-Symptom: without images neither the dtypes nor a dilation of zero is refused, and an empty kernel is
-an IndexError.
+Symptom: without images neither the dtypes, nor a dilation of zero, nor beside an input on CUDA a
+weight or bias on the CPU is refused, and an empty kernel is an IndexError.
 
 Seen with torch 2.
 

@@ -3,7 +3,7 @@
 Symptom: nn.Conv2d refuses negative padding and a third one in mode zeros only; in others it crops,
 and pads channels.
 
-Seen with torch 2.13, device_name cpu.
+Seen with torch 2.
 
 Exit status: 1 while the defect is there, 0 when it is gone, 2 where it cannot show.
 """
