@@ -86,13 +86,15 @@ UNREFUSED: tuple[KnownDefect, ...] = (
     ),
     KnownDefect(
         id="torch-depthwise-dilation",
-        summary="torch's own depthwise kernels for CUDA take a dilation of zero",
+        summary="torch's own depthwise kernels for CUDA take a dilation of zero, and one so large "
+        "that the kernel's extent overflows 64 bits, in 2^63-1 with an illegal memory access",
         upstream="",
         affected={**_ANY, "device_name": "NVIDIA"},
         region={"groups": ("depthwise", "multiplier")},
         kind="accepted",
         case=call("float32", ones(1, 2, 5, 5), ones(2, 1, 3, 3), groups=2),
-        edits=("zero dilation",),
+        shows_as=("device-lost",),
+        edits=("zero dilation", "overflowing dilation"),
     ),
     KnownDefect(
         id="torch-no-channels",

@@ -1,6 +1,7 @@
 """Torch's defect torch-depthwise-dilation.
 
-Symptom: torch's own depthwise kernels for CUDA take a dilation of zero.
+Symptom: torch's own depthwise kernels for CUDA take a dilation of zero, and one so large that the
+kernel's extent overflows 64 bits, in 2^63-1 with an illegal memory access.
 
 Seen with torch 2, device_name NVIDIA.
 
@@ -21,6 +22,7 @@ w = torch.ones(2, 1, 3, 3)
 # All of these are to be refused.
 calls = {
     "zero dilation": lambda: conv2d(x, w, dilation=(0, 1), groups=2),
+    "overflowing dilation": lambda: conv2d(x, w, dilation=(4611686018427387904, 1), groups=2),
 }
 there = False
 for name, call in calls.items():
