@@ -23,11 +23,18 @@ from properties.overview import printable
 from properties.page import page
 from properties.planned import PLANNED
 from tests import browser
-from tests.plugin_targets import POINTWISE, ROOT, environment, property_of, shared_run
+from tests.plugin_targets import (
+    BRIEF,
+    POINTWISE,
+    ROOT,
+    environment,
+    property_of,
+    red_run,
+    shared_run,
+)
 from tests.report_targets import HOSTILE
 
 Report = dict[str, Any]
-BRIEF = ("-p", "tests.injections.brief")
 KEPT = ("rows", "outcome", "origin")  # are read, not shown as they are
 
 
@@ -37,8 +44,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
     Its coverage, histogram and known defects are made up: a run that has them takes too long.
     """
-    wrong = ("--conv2d-impl", "tests.plugin_targets:adds_one")
-    data: Report = shared_run(tmp_path_factory, "red", property_of(POINTWISE), *wrong).report
+    data: Report = red_run(tmp_path_factory).report
     speaks = ("--conv2d-impl", "tests.report_targets:speaks", "--conv2d-seconds", "1", *BRIEF)
     other = shared_run(tmp_path_factory, "speaks", property_of(POINTWISE), *speaks).report
     for name in ("items", "violations"):

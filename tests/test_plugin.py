@@ -7,11 +7,14 @@ import re
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from properties.profiles import BROADEST
+from properties.profiles import BROADEST, PROFILES
+from properties.session import Session
 from tests.killing import gate
 from tests.plugin_targets import (
     BRIEF,
@@ -137,16 +140,21 @@ def test_time_budget_ends_a_hunt(tmp_path: Path) -> None:
     assert ", 4 s)\n" in run.output
 
 
-def test_nightly_runs_differ_under_ci(tmp_path: Path) -> None:
+def test_nightly_runs_differ_under_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """CI=1 pins no nightly to one seed; --hypothesis-seed does, and the report names the seed."""
     limits = ("--hypothesis-profile", "conv2d-nightly", "--conv2d-seconds", "1", *STOCK)
-    seeded: tuple[tuple[str, ...], ...] = ((), (), ("--hypothesis-seed=7",))
-    runs = [run_pytest(tmp_path, property_of(POINTWISE), *limits, *s, CI="1") for s in seeded]
-    seeds = [run.report["seed"] for run in runs]
-    assert seeds[0] != seeds[1]
-    assert seeds[2] == 7
-    assert len({run.digests[NAME] for run in runs}) == 3
-    assert f"profile conv2d-nightly (seed {seeds[1]}, 1 s)" in runs[1].output
+    seeded: tuple[tuple[str, ...], ...] = ((), ("--hypothesis-seed=7",))
+    drawn, given = (
+        run_pytest(tmp_path, property_of(POINTWISE), *limits, *s, CI="1") for s in seeded
+    )
+    seed = drawn.report["seed"]
+    assert given.report["seed"] == 7
+    monkeypatch.setenv("CI", "1")
+    config = SimpleNamespace(getoption=lambda name, default: default)
+    unpinned: Any = SimpleNamespace(profile=PROFILES["conv2d-nightly"], config=config)
+    assert len({seed, Session._seed(unpinned), Session._seed(unpinned)}) == 3
+    assert drawn.digests[NAME] != given.digests[NAME]
+    assert f"profile conv2d-nightly (seed {seed}, 1 s)" in drawn.output
 
 
 def test_what_the_database_kept_is_replayed(tmp_path: Path) -> None:

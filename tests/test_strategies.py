@@ -139,11 +139,17 @@ def drawn() -> list[Case]:
     return sample(cases(), COUNT)[0]
 
 
+@pytest.fixture(scope="module")
+def reached(drawn: list[Case]) -> dict[str, set[str]]:
+    """Return the levels of the drawn cases, by factor."""
+    found = list(map(levels, drawn))
+    return {factor: {case[factor] for case in found} for factor in found[0]}
+
+
 @pytest.mark.parametrize("factor", REACH)
-def test_every_level_is_reached(drawn: list[Case], factor: str) -> None:
+def test_every_level_is_reached(reached: dict[str, set[str]], factor: str) -> None:
     """Each level that a factor must have occurs among the drawn cases."""
-    found = {levels(case)[factor] for case in drawn}
-    assert {str(level) for level in REACH[factor]} <= found
+    assert {str(level) for level in REACH[factor]} <= reached[factor]
 
 
 def test_layouts_are_independent(drawn: list[Case]) -> None:

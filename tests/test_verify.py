@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import properties
-from properties import Report, __main__, verify
+from properties import Report, __main__, verification, verify
 from properties.case import Case
 from properties.replay import Outcome
 from tests.plugin_targets import (
@@ -49,6 +49,13 @@ def harness(answer: Callable[..., Report]) -> Callable[..., tuple[float, str]]:
     return score
 
 
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run that `verify` starts repeat its violation once."""
+    start = verification.run_pytest
+    monkeypatch.setattr(verification, "run_pytest", lambda words: start([*words, *BRIEF]))
+
+
 def kept(reports: list[Report], directory: Path) -> Callable[..., Report]:
     """Return a `verify` that keeps its report, and the files where a test can look at them."""
 
@@ -83,6 +90,7 @@ def test_right_implementation_is_verified(tmp_path: Path, monkeypatch: pytest.Mo
     assert report.data["domain"].startswith("dtype=float32 kernel=1x1")
 
 
+@pytest.mark.usefixtures("brief")
 def test_wrong_implementation_is_found(tmp_path: Path) -> None:
     """A wrong implementation: each violation with kind, call, text and a script that exists.
 
@@ -173,18 +181,21 @@ def _command(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_command_line_verifies(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("brief")
+def test_command_line_verifies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`python -m properties verify` exits 1 on a violation and writes the report to --json."""
+    monkeypatch.chdir(tmp_path)  # where the other files go
     written = tmp_path / "out.json"
     words = [word for constraint in ONLY for word in ("--only", constraint)]
     words += ["--seconds", str(MOMENT), "--json", str(written), "--own"]
-    done = _command(tmp_path, "verify", "tests.hostile.fallbacks:always", *words)
-    assert done.returncode == 1, done.stderr
+    assert __main__.main(["verify", "tests.hostile.fallbacks:always", *words]) == 1
     report = json.loads(written.read_text())
     assert not report["ok"]
     assert {violation["kind"] for violation in report["violations"]} == {"fallback"}
-    ran = done.stdout.count("FallbackViolation: an implementation of its own ran aten::convolution")
-    assert ran == len(report["violations"])
+    said = "FallbackViolation: an implementation of its own ran aten::convolution"
+    assert capsys.readouterr().out.count(said) == len(report["violations"])
 
 
 @pytest.mark.parametrize(
