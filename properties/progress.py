@@ -42,6 +42,8 @@ class Progress:
         if time.monotonic() - self._told >= self._every and self._done < self._total:
             self._told = time.monotonic()
             self._reporter.ensure_newline()
+            if self._reporter._tw.width_of_current_line:
+                self._reporter.line("")  # dots that pytest does not count: workers of xdist, -q
             self._reporter.write_line(self.line())
 
     def line(self) -> str:

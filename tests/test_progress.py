@@ -13,15 +13,18 @@ from properties.progress import Progress
 class Reporter:
     """Keeps the lines that it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, dots: int = 0) -> None:
         self.lines: list[str] = []
+        self._tw = SimpleNamespace(width_of_current_line=dots)
 
     def ensure_newline(self) -> None:
-        """Leave a line of dots."""
+        """Leave a line of dots that pytest wrote."""
 
-    def write_line(self, line: str) -> None:
-        """Keep a line."""
+    def line(self, line: str) -> None:
+        """Keep a line, as it is."""
         self.lines.append(line)
+
+    write_line = line
 
 
 def ended(when: str = "call", **record: Any) -> Any:
@@ -55,6 +58,15 @@ def test_a_line_a_minute(clock: SimpleNamespace, budget: float | None, left: str
             f"about {left} left"
         )
     ]
+
+
+def test_a_line_of_its_own(clock: SimpleNamespace) -> None:
+    """Dots of which pytest does not know are left, too."""
+    reporter = Reporter(dots=7)
+    progress = Progress(reporter, None, every=0.0)
+    progress.pytest_xdist_node_collection_finished(["a", "b"])
+    progress.pytest_runtest_logreport(ended())
+    assert [line[:6] for line in reporter.lines] == ["", "1 of 2"]
 
 
 def test_no_line_at_the_end(clock: SimpleNamespace) -> None:
