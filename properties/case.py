@@ -143,7 +143,10 @@ class Case:
     @cached_property
     def is_finite(self) -> bool:
         """Tell whether no operand holds an infinity or NaN."""
-        return all(bool(np.isfinite(values).all()) for values in self.arrays.values())
+        return all(
+            tensor.values.is_moderate or bool(np.isfinite(self.arrays[name]).all())
+            for name, tensor in self.tensors.items()
+        )
 
     @property
     def output_positions(self) -> int:

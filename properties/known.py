@@ -46,7 +46,8 @@ class KnownDefect:
     case      one explicit call that shows it
     edits     names of edits; where there are any, the region is of invalid calls that have one
     avoid     how a generated call steps round the region; for crashes and hangs only; without
-              it each call drawn there costs a process, which a region that few reach can bear
+              it each call drawn there has a process of its own to end or to damage, which a
+              region that few reach can bear
     """
 
     id: str
@@ -68,10 +69,18 @@ class KnownDefect:
 
     def covers(self, case: Case) -> bool:
         """Tell whether the call lies in the region."""
-        if case.dtype not in self.region.get("dtype", (case.dtype,)):
-            return False  # most calls; their levels need not be found out
+        plain = {"dtype": case.dtype, "passes": "+".join(case.gradients) or "forward"}
+        if any(level not in self.region.get(factor, (level,)) for factor, level in plain.items()):
+            return False  # most calls; their other levels need not be found out
         found = levels(case)
         return all(found[factor] in allowed for factor, allowed in self.region.items())
+
+    def harms(self, case: Case) -> bool:
+        """Tell whether the process of this call is not to be trusted with another.
+
+        What damages the heap may end it in any later call, or make that one fail.
+        """
+        return self.kind == "crash" and self.avoid is None and self.covers(case)
 
     def explains(self, calls: Iterable[Case], kind: str, names: Iterable[str] = ()) -> bool:
         """Tell whether a violation of this kind, which these calls led to, is the known one.

@@ -178,6 +178,7 @@ GRADIENTS: tuple[KnownDefect, ...] = (
             "output_width": _LARGE,
         },
         kind="crash",
+        shows_as=("value", "relation", "nondeterminism", "class", "poison", "error"),
         case=call(
             "float32",
             ones(1, 1, 256, 256, layout="channels_last"),

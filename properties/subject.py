@@ -86,8 +86,13 @@ class Subject:
 
     def run(self, call: Case | Step) -> Observation:
         """Make the call; check all that a call owes except its values."""
-        self.search.steps.append(call if isinstance(call, Step) else Step(call))
-        return self.runner.run(call)
+        step = call if isinstance(call, Step) else Step(call)
+        self.search.steps.append(step)
+        try:
+            return self.runner.run(step)
+        finally:
+            if any(defect.harms(step.case) for defect in self.defects):
+                self.runner.fresh()
 
     def check(self, call: Case | Step) -> Observation:
         """Make the call and require output and gradients to lie in their enclosures."""

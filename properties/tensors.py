@@ -18,6 +18,7 @@ class Explicit:
     """Values of a tensor, written out: a read-only array of float64, complex128 or int64."""
 
     array: Exact
+    is_moderate = False  # as far as is known: see `Recipe`
 
     def __post_init__(self) -> None:
         array = np.array(self.array, order="C")

@@ -44,6 +44,11 @@ class Recipe:
         values = KINDS[self.kind](counter_hash(self.seed, size), self.seed).reshape(shape)
         return np.ldexp(values, self.exponent) if self.exponent else values
 
+    @property
+    def is_moderate(self) -> bool:
+        """Tell whether every dtype holds all elements: at most 4, or words of an integer."""
+        return self.exponent <= 0 and not self.kind.startswith("wide")
+
     def at(self, index: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Return the elements at flat indices (P,) of a tensor of any size, however large.
 

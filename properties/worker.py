@@ -32,6 +32,7 @@ def main(argument: str) -> None:
     """Prepare the process, say hello with the facts of the device, then serve requests."""
     config = json.loads(argument)
     _prepare(config)
+    gc.disable()  # until torch is there: collections take their time and find nothing
     # Only now: the environment and the limits must be in force before torch is imported.
     from properties.execution import Executor
     from properties.facts import devices, prepare
@@ -39,6 +40,7 @@ def main(argument: str) -> None:
     facts = prepare(config["device"])
     if config["probe"]:
         facts |= devices()
+    gc.enable()
     executor = Executor(config["device"])
     _limit_memory(config)
     send(config["write"], pack({"hello": facts}))

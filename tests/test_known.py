@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from properties import violations
 from properties.case import Case, Tensor
-from properties.domain import FACTORS
+from properties.domain import FACTORS, Domain
+from properties.implementation import Implementation
 from properties.known import Avoidance, KnownDefect, activated, avoiding
 from properties.levels import levels
+from properties.steps import Step
 from properties.stock import STOCK, stock_defects
 from properties.stock_formats import FORMATS
 from properties.stock_other import OTHER
 from properties.stock_refusals import UNREFUSED
 from properties.strategies import cases
+from properties.subject import Subject
 from properties.values import Recipe
 from tests.test_strategies import sample
 
@@ -154,6 +159,24 @@ def test_defects_without_avoidance_are_run() -> None:
     wrong = KnownDefect("w", "", "", {}, {"dtype": ("float32",)}, "value", {})
     with activated([wrong]):
         assert wrong.covers(avoiding(lambda _: call()))
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_may_damage_a_process_has_its_own(ends: bool) -> None:
+    """A call that lies in the region of a crash, and may, is the last that its process makes."""
+    began: list[str] = []
+
+    def run(step: Step) -> None:
+        if ends:
+            raise violations.CrashViolation("SIGSEGV ended the process", step.case)
+
+    runner: Any = SimpleNamespace(run=run, fresh=lambda: began.append("fresh"))
+    drawn = replace(DEFECT, avoid=None)
+    subject = Subject(Implementation("F.conv2d"), runner, Domain(), [DEFECT, drawn])
+    for width, processes in ((3, 0), (2, 1)):
+        with contextlib.suppress(violations.CrashViolation):
+            subject.run(call(width))
+        assert len(began) == processes
 
 
 @pytest.mark.parametrize("defect", STOCK, ids=lambda defect: defect.id)
