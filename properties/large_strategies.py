@@ -20,7 +20,7 @@ from properties.values import Recipe
 from reference import Conv2dParams
 
 GATE = 2.0**-7  # GiB of operands and output: 2^20 elements of float32 in and out
-# On a GPU the smallest first: more elements in the same memory, and no fast algorithm.
+# On a GPU the smallest first: more elements in the same memory.
 DTYPES_OF_CPU = ("float32", "float64", "float16", "bfloat16")
 DTYPES_OF_GPU = ("float16", "bfloat16", "float64", "float32")
 LONG = 1 << 25  # elements of a row: beyond, there are several, because a width has 31 bits
@@ -114,10 +114,15 @@ def large_drafts(draw: st.DrawFn) -> LargeDraft:
 
 
 def _dtype(subject: Subject, preferred: tuple[str, ...]) -> str:
-    """Return the first declared dtype whose row is that of a direct kernel, of any elements."""
-    options = subject.domain.options("dtype")
+    """Return the first declared dtype whose row is that of a direct kernel, of any elements.
+
+    The tiles that torch's own rows declare are cuDNN's, which takes them for many channels; these
+    calls sum over one.
+    """
+    options, of_torch = subject.domain.options("dtype"), subject.implementation.is_stock
     for dtype in (*preferred, *options):
         row = subject.implementation.arithmetic(dtype)
-        if dtype in options and DTYPES[dtype].kind != "complex" and row == direct(row):
+        tiles = of_torch and getattr(row, "algorithm", "direct") == "fast-tile"
+        if dtype in options and DTYPES[dtype].kind != "complex" and (tiles or row == direct(row)):
             return dtype
     raise OutOfDomain("needs a real dtype or integers, computed by a direct algorithm")

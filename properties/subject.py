@@ -89,7 +89,7 @@ class Subject:
         step = call if isinstance(call, Step) else Step(call)
         self.search.steps.append(step)
         try:
-            return self.runner.run(step)
+            return self.runner.run(call)
         finally:
             if any(defect.harms(step.case) for defect in self.defects):
                 self.runner.fresh()

@@ -347,7 +347,7 @@ def test_a_sequence_is_made_again_as_it_was(spares: Recycling) -> None:
 def test_known_defects_show_in_a_fresh_process(tmp_path: Path) -> None:
     """The scripts, of torch alone, find each call answered that torch should refuse."""
     paths = []
-    for defect in [d for d in UNREFUSED if d.edits]:
+    for defect in [d for d in UNREFUSED if d.edits and d.affected.get("device_name") != "NVIDIA"]:
         form = "module" if "padding_mode" in defect.region else "function"
         case = Case.from_json(defect.case)
         check = defect.checks(case, form, "cpu")[0]

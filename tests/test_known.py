@@ -16,7 +16,6 @@ from properties.domain import FACTORS, Domain
 from properties.implementation import Implementation
 from properties.known import Avoidance, KnownDefect, activated, avoiding
 from properties.levels import levels
-from properties.steps import Step
 from properties.stock import STOCK, stock_defects
 from properties.stock_formats import FORMATS
 from properties.stock_other import OTHER
@@ -166,9 +165,9 @@ def test_what_may_damage_a_process_has_its_own(ends: bool) -> None:
     """A call that lies in the region of a crash, and may, is the last that its process makes."""
     began: list[str] = []
 
-    def run(step: Step) -> None:
+    def run(case: Case) -> None:
         if ends:
-            raise violations.CrashViolation("SIGSEGV ended the process", step.case)
+            raise violations.CrashViolation("SIGSEGV ended the process", case)
 
     runner: Any = SimpleNamespace(run=run, fresh=lambda: began.append("fresh"))
     drawn = replace(DEFECT, avoid=None)
