@@ -129,10 +129,10 @@ def test_what_is_kept_is_filed(
     assert [data["place"] for data in found.check["steps"]] == [step.place for step in calls]
     path = Path(found.record["case"])
     assert replay(path)[0] == FAILED
-    path.write_text(
-        json.dumps(json.loads(path.read_text()) | {"implementation": right_for(target)})
-    )
-    assert replay(path)[0] == FIXED
+    if target == FILED[0]:  # each replay costs two processes
+        data = json.loads(path.read_text()) | {"implementation": right_for(target)}
+        path.write_text(json.dumps(data))
+        assert replay(path)[0] == FIXED
 
 
 def violation_of(subject: Subject, calls: tuple[Step, ...]) -> Violation:
@@ -191,13 +191,13 @@ def test_chance_is_flaky(spares: Spares, tmp_path: Path, monkeypatch: pytest.Mon
     subject.runner.fresh()
     with pytest.raises(v.ValueViolation) as caught:
         subject.check(CASE)
-    violation, behaviour = classify(caught.value, subject, 3)
+    violation, behaviour = classify(caught.value, subject, 2)
     subject.runner.close()
     own.close()
     assert behaviour.name == "flaky"
-    assert 0 < behaviour.shown < behaviour.processes == 3
+    assert (behaviour.shown, behaviour.processes) == (1, 2)
     assert violation.check == {"kind": "call"}
-    assert str(behaviour) == f"{behaviour.shown} of 3 fresh processes: flaky"
+    assert str(behaviour) == "1 of 2 fresh processes: flaky"
 
 
 def test_changes_are_what_they_say() -> None:

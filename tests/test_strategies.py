@@ -23,7 +23,7 @@ from properties.levels import levels
 from properties.profiles import PROFILES
 from properties.strategies import cases
 
-COUNT = 3000
+COUNT = 2000
 REACH: dict[str, Sequence[object]] = {
     "kernel": ("1x1", "1xK", "Kx1", "square", "rectangle"),
     "kernel_parity": ("even", "odd", "mixed"),
