@@ -56,7 +56,8 @@ class Hunt:
             if violation is not None and violation.kind not in {*ACCIDENTS} - {mutant.fatal}:
                 found = {"by": name, "kind": violation.kind}
                 break
-            self._passed[same] = subject.search.cases
+            if violation is None:
+                self._passed[same] = subject.search.cases
         subject.runner.close()
         return {**found, "cases": cases, "seconds": round(time.monotonic() - began, 1)}
 
