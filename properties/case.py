@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from properties.domain import FACTORS
+from properties.domain import FACTORS, passes_of
 from properties.dtypes import DTYPES, Exact
 from properties.feasibility import feasible
 from properties.tensors import Explicit, Tensor
@@ -92,7 +92,7 @@ class Case:
         if self.mode == "eager" and self.derivative == "first":
             return  # most calls
         chosen = {"mode": self.mode, "derivatives": self.derivative, "dtype": self.dtype}
-        chosen["passes"] = "+".join(self.gradients) or "forward"
+        chosen["passes"] = passes_of(self.gradients)
         chosen["batch"] = "1" if len(self.input.shape) == 4 else "unbatched"
         chosen["groups"] = "1" if self.params.groups == 1 else "2"
         chosen["padding_mode"] = self.params.padding_mode

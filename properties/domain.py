@@ -101,6 +101,11 @@ class Domain:
         return " ".join(parts) or "everything that is generated"
 
 
+def passes_of(gradients: Iterable[str]) -> str:
+    """Return the level of `passes` that asks for these gradients."""
+    return "+".join(gradients) or "forward"
+
+
 def pair_of(level: str) -> tuple[int, int]:
     """Return the two numbers that a level of stride, padding or dilation such as "2,1" names."""
     first, _, second = level.partition(",")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from properties.case import Case
+from properties.domain import passes_of
 from properties.edits import edits
 from properties.invalid import Invalid, check_of
 from properties.levels import levels
@@ -69,7 +70,7 @@ class KnownDefect:
 
     def covers(self, case: Case) -> bool:
         """Tell whether the call lies in the region."""
-        plain = {"dtype": case.dtype, "passes": "+".join(case.gradients) or "forward"}
+        plain = {"dtype": case.dtype, "passes": passes_of(case.gradients)}
         if any(level not in self.region.get(factor, (level,)) for factor, level in plain.items()):
             return False  # most calls; their other levels need not be found out
         found = levels(case)

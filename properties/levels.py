@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from properties.case import Case
+from properties.domain import passes_of
 from properties.kernels import kernels
 from properties.memory_formats import memory_levels
 from reference import BINARY16
@@ -31,7 +32,7 @@ def levels(case: Case) -> dict[str, str]:
         "groups": _groups(case),
         "group_channels": "1" if case.weight.shape[1] == 1 else "several",
         "bias": "yes" if case.bias is not None else "no",
-        "passes": "+".join(case.gradients) or "forward",
+        "passes": passes_of(case.gradients),
         "derivatives": case.derivative,
         "mode": case.mode,
         "values": _values(case),
