@@ -30,7 +30,7 @@ _ORDER = {
 
 def factors(case: Case) -> dict[str, str]:
     """Return the level of a case in every factor of `PLANNED`."""
-    found = levels(case)
+    found = dict(levels(case))
     kinds = [str(getattr(t.values, "kind", "explicit")) for t in (case.input, case.weight)]
     found["values"] = " x ".join(kind.rstrip("0123456789") for kind in kinds)
     exponent = getattr(case.input.values, "exponent", 0)

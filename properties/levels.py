@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -15,9 +18,10 @@ from reference import BINARY16
 Pair = tuple[int, int]
 
 
-def levels(case: Case) -> dict[str, str]:
+@lru_cache(maxsize=8)  # one call is asked about several times: when drawn, run and counted
+def levels(case: Case) -> Mapping[str, str]:
     """Return the level of `case` in every factor."""
-    return {
+    found = {
         "dtype": case.dtype,
         **_kernel(case),
         **_stride(case),
@@ -39,6 +43,7 @@ def levels(case: Case) -> dict[str, str]:
         "sums": _sums(case),
         "numbers": "finite" if case.is_finite else "some infinite or NaN",
     }
+    return MappingProxyType(found)
 
 
 def _pair(pair: Pair) -> str:
