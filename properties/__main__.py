@@ -46,6 +46,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--own", action="store_true", help="a convolution of torch's that runs in it is a violation"
     )
+    run.add_argument(
+        "--call-seconds", type=float, default=0.0, metavar="S", help="what a call may take"
+    )
     again = commands.add_parser(
         "replay",
         help="run cases again, in a fresh process",
@@ -109,6 +112,7 @@ def _verify(options: argparse.Namespace) -> int:
             workers=options.workers,
             arithmetic=options.arithmetic,
             own=options.own,
+            call_seconds=options.call_seconds,
         )
     except Interrupted as interrupted:
         report = interrupted.report

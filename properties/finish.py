@@ -178,22 +178,16 @@ def case_data(
     violation: v.Violation, implementation: Implementation, facts: Mapping[str, Any], name: str
 ) -> dict[str, Any]:
     """Return what `replay` reads of a violation: the content of `case.json`."""
-    data = {
+    return {
         "schema": SCHEMA,
         "property": name,
-        "implementation": implementation.target,
-        "device": implementation.device,
+        **implementation.to_json(),
         "violation": violation.kind,
         "title": violation.title,
         "check": violation.check,
         "case": violation.case.to_json(),
         "seen on": dict(facts),
     }
-    if implementation.own:
-        data["own"] = True
-    if implementation.rows.written is not None:
-        data["arithmetic"] = implementation.rows.written
-    return data
 
 
 def write_case(data: Mapping[str, Any], case: Case, folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Any
 from properties.domain import FACTORS, Domain
 from properties.dtypes import FLOATING
 from properties.feasibility import feasible
-from properties.rows import Rows, builtin
+from properties.rows import Rows, builtin, parse
 from reference import Arithmetic, Modular
 
 ALIASES = {"nn.Conv2d": "torch.nn:Conv2d", "F.conv2d": "torch.nn.functional:conv2d"}
@@ -28,7 +29,8 @@ class Implementation:
     positional arguments, or a subclass of `torch.nn.Module` with `torch.nn.Conv2d`'s. Of torch's
     own on the CPU the output `keeps_format`: others may return it in any strides. One that is its
     `own` claims to run no convolution of torch's. `asked` is the name by which a run asked for the
-    device, where that is another: "cuda" for "cuda:3".
+    device, where that is another: "cuda" for "cuda:3". A call that takes more than
+    `call_seconds` hangs; 0 stands for ten times the slowest so far.
     """
 
     target: str
@@ -37,8 +39,11 @@ class Implementation:
     keeps_format: bool = field(default=False, compare=False)
     own: bool = False
     asked: str = field(default="", compare=False)
+    call_seconds: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.call_seconds < math.inf:
+            raise ValueError(f"`call_seconds`={self.call_seconds} is not a number of seconds")
         target = ALIASES.get(self.target, self.target)
         if not _TARGET.match(target):
             raise ValueError(f"`target`={self.target!r} is not of the form PACKAGE.MODULE:NAME")
@@ -80,6 +85,21 @@ class Implementation:
             return self
         rows = builtin(self.device, facts)
         return replace(self, rows=rows, keeps_format=self.device == "cpu")
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Implementation:
+        """Read it from a `case.json`; raises LookupError, TypeError or ValueError."""
+        rows = parse(data["arithmetic"]) if "arithmetic" in data else Rows()
+        target = cls(str(data["implementation"]), str(data["device"]), rows)
+        seconds = float(data.get("call_seconds", 0.0))
+        return replace(target, own=bool(data.get("own")), call_seconds=seconds)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a `case.json` says of it."""
+        data: dict[str, Any] = {"implementation": self.target, "device": self.device}
+        data |= {"own": True} if self.own else {}
+        data |= {"call_seconds": self.call_seconds} if self.call_seconds else {}
+        return data | ({"arithmetic": self.rows.written} if self.rows.written is not None else {})
 
     def __str__(self) -> str:
         return f"{self.short} on {self.asked or self.device}"

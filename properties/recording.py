@@ -31,14 +31,9 @@ class Recording:
         known = {
             "schema": 1,
             "property": name,
-            "implementation": implementation.target,
-            "device": implementation.device,
+            **implementation.to_json(),
             "check": {"kind": "call"},
         }
-        if implementation.own:
-            known["own"] = True
-        if implementation.rows.written is not None:
-            known["arithmetic"] = implementation.rows.written
         lines = [json.dumps({**known, "case": case.to_json()}) + "\n" for case in calls]
         try:
             with self._path.open("a") as file:

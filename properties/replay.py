@@ -19,7 +19,6 @@ from properties.output_format import require_format
 from properties.recording import read
 from properties.refusal import require_refusals
 from properties.relations import exactly
-from properties.rows import parse
 from properties.runner import Runner
 from properties.spares import Spares
 from properties.steps import steps_of
@@ -155,17 +154,16 @@ class _Entry:
     def of(cls, data: Mapping[str, Any], implementation: str | None, device: str | None) -> _Entry:
         if data.get("schema", SCHEMA) != SCHEMA:
             raise ValueError(f"`schema`={data['schema']!r} is not {SCHEMA}")
-        own = str(data["implementation"]), str(data["device"])
-        target = Implementation(implementation or own[0], device or own[1])
+        target = Implementation.from_json(data)
+        target = replace(
+            target, target=implementation or target.target, device=device or target.device
+        )
         # Torch's own in its place, to see whether it is right there, is not a fallback.
-        target = replace(target, own=bool(data.get("own")) and not target.is_stock)
-        declared = "arithmetic" in data
-        if declared:
-            target = replace(target, rows=parse(data["arithmetic"]))
+        target = replace(target, own=target.own and not target.is_stock)
         case, check = Case.from_json(data["case"]), dict(data["check"])
         if (size := elements(case)) > MOST and check["kind"] != "large":
             raise ValueError(f"the call has {size} elements, more than {MOST}")
-        return cls(case, check, target, declared)
+        return cls(case, check, target, "arithmetic" in data)
 
 
 def elements(case: Case) -> int:

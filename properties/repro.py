@@ -85,7 +85,7 @@ def _script(violation: Violation, implementation: Implementation) -> str:
         sequence=_literal([_step(step, implementation) for step in steps]),
         invalid=_literal(check.get("calls", [])),
         initial=_literal(_initial(violation, implementation)),
-        time_limit=repr(TIME_LIMIT),
+        time_limit=repr(TIME_LIMIT + implementation.call_seconds),
     )
 
 
@@ -159,7 +159,7 @@ def _large(violation: Violation, implementation: Implementation) -> str:
         shape=repr(list(large.case.output_shape)),
         expected=_literal([[at, *ball[1:]] for at, ball in zip(index, found, strict=True)]),
         expansion=source[source.index("def hashed") :],
-        time_limit=repr(TIME_LIMIT + large.seconds),
+        time_limit=repr(TIME_LIMIT + large.seconds + implementation.call_seconds),
     )
 
 

@@ -171,7 +171,8 @@ class Runner(contextlib.AbstractContextManager["Runner"]):
         floor = HANG_FLOOR.get(self.implementation.device, HANG_FLOOR_DEVICE)
         if case.mode.startswith("compile"):
             floor = HANG_FLOOR_COMPILED
-        limit = self.doubts.patience(max(floor, HANG_FACTOR * self.slowest, seconds))
+        usual = self.implementation.call_seconds or HANG_FACTOR * self.slowest
+        limit = self.doubts.patience(max(floor, usual, seconds))
         try:
             return self._ask(case, call, limit)
         except (v.HangViolation, v.CrashViolation) as violation:

@@ -83,8 +83,10 @@ class Session:
         self.large: float = config.getoption("--conv2d-large")
         self.seconds: float | None = self.profile.seconds if seconds is None else seconds
         self.own: bool = config.getoption("--conv2d-own")
+        self.call_seconds: float = config.getoption("--conv2d-call-seconds")
+        self._target = partial(Implementation, own=self.own, call_seconds=self.call_seconds)
         told_of = told["targets"] if told else ()
-        self.targets = [Implementation(name, device, own=self.own) for name, device in told_of]
+        self.targets = [self._target(name, device) for name, device in told_of]
         self.facts: dict[str, Facts] = told.get("facts", {})
         self.present: list[str] = told.get("present", [])
         self.turns: str = told.get("turns", "")  # the folder of their files; workers share it
@@ -116,9 +118,7 @@ class Session:
             except ValueError:
                 self.present += brought(named, self.present)
                 devices = resolve_devices(asked, self.present)
-            self.targets = [
-                Implementation(name, device, own=self.own) for device in devices for name in named
-            ]
+            self.targets = [self._target(name, device) for device in devices for name in named]
             if not self.config.option.collectonly:
                 accelerators = probe.facts.get("accelerators", {})
                 for target in self.targets:

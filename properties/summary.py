@@ -33,6 +33,7 @@ def header(session: Session) -> list[str]:
     declared = session.rows.lines() if session.rows is not None else []
     lines += [f"  declared: {line}" for line in declared]
     lines += ["  own: no convolution of torch's may run"] if session.own else []
+    lines += [f"  a call may take {session.call_seconds:g} s"] if session.call_seconds else []
     lines += [f"  large calls of {session.large:g} GiB"] if session.large else []
     return [*lines, f"  domain: {session.domain}"]
 

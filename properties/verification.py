@@ -81,6 +81,7 @@ def verify(
     directory: str | Path = ".conv2d",
     arithmetic: str | Path | None = None,
     own: bool = False,
+    call_seconds: float = 0.0,
 ) -> Report:
     """Check every property of `implementation` ("package.module:name") and return the report.
 
@@ -94,6 +95,8 @@ def verify(
     arithmetic a TOML file of the rows that the implementation declares (`properties.rows`)
     own        the implementation claims to be its own: a convolution of torch's that runs in it is
                a violation of kind "fallback" (what is seen of it: `properties.fallback`)
+    call_seconds  a call that takes longer hangs: for code that compiles each shape (default: ten
+               times the slowest so far); never less than 2 on the CPU and 10 elsewhere
 
     Raises ValueError when pytest calls the request a usage error (unknown device, implementation
     that cannot be imported); the message is pytest's. Ctrl-C ends the run and raises `Interrupted`.
@@ -108,6 +111,7 @@ def verify(
     arguments += ["--conv2d-seconds", str(seconds)] if seconds is not None else []
     arguments += ["--conv2d-arithmetic", str(Path(arithmetic).resolve())] if arithmetic else []
     arguments += ["--conv2d-own"] if own else []
+    arguments += ["--conv2d-call-seconds", str(call_seconds)] if call_seconds else []
     arguments += ["--hypothesis-profile", profile] if profile else []
     arguments += ["-n", str(workers)] if str(workers) != "0" else []
     status, output = run_pytest(arguments)

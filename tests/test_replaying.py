@@ -10,7 +10,9 @@ import pytest
 
 from properties.__main__ import main
 from properties.case import Case, Tensor
+from properties.implementation import Implementation
 from properties.replay import CANNOT_RUN, FAILED, FIXED, replay_all
+from properties.rows import parse
 from properties.values import Recipe
 from tests.plugin_targets import UNBATCHED, property_of, run_pytest
 
@@ -23,6 +25,17 @@ def entry(target: str) -> dict[str, Any]:
     """Return a case.json that asks for its value."""
     check = {"kind": "call"}
     return {"implementation": target, "device": "cpu", "check": check, "case": CASE.to_json()}
+
+
+def test_what_a_run_was_told_of_an_implementation_is_kept() -> None:
+    """A file holds the claims and the limit that a call was judged with."""
+    rows = parse([{"dtype": "float32", "operands": "tf32"}])
+    for kept in (
+        Implementation(WRONG, "cuda:1", rows, own=True, call_seconds=60.0),
+        Implementation("nn.Conv2d"),
+    ):
+        again = Implementation.from_json(json.loads(json.dumps(kept.to_json())))
+        assert (again, again.call_seconds, again.rows) == (kept, kept.call_seconds, kept.rows)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -190,6 +191,24 @@ def test_what_hangs_again_and_again_is_a_hang(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(runner, "_ask", answer)
     assert [verdict(runner, call(2, 0)) for _ in range(4)] == ["error"] * 3 + ["hang"]
     assert limits == [20, 20, 100, 100, 500, 500]
+
+
+def test_a_call_may_take_what_is_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each shape is compiled no call tells how long the next one takes: the run says it."""
+    limits: list[float] = []
+
+    def answer(*arguments: Any) -> tuple[Header, list[memoryview]]:
+        limits.append(arguments[-1])
+        return {"error": "answered"}, []
+
+    for declared, slowest in ((60.0, 0.0), (60.0, 50.0), (1.0, 0.0), (0.0, 50.0)):
+        target = Implementation("tests.hostile.parts:honest", call_seconds=declared)
+        runner = Runner(target, Spares())
+        runner.slowest = slowest
+        monkeypatch.setattr(runner, "start", dict)
+        monkeypatch.setattr(runner, "_ask", answer)
+        assert verdict(runner, call(2, 0)) == "error"
+    assert limits == [60, 60, 20, 500]
 
 
 @pytest.mark.parametrize(

@@ -156,8 +156,9 @@ def test_spent_budget_ends_a_run_that_found_something(tmp_path: Path) -> None:
         ({"implementation": "conv2d"}, "`target`='conv2d' is not of the form PACKAGE.MODULE:NAME"),
         ({"only": ["groups=9"]}, "`groups`='9' is not one of 1, 2, depthwise, multiplier, prime"),
         ({"profile": "conv2d-unheard-of"}, "conv2d-unheard-of"),
+        ({"call_seconds": -1.0}, "`call_seconds`=-1.0 is not a number of seconds"),
     ],
-    ids=["implementation", "domain", "profile"],
+    ids=["implementation", "domain", "profile", "seconds"],
 )
 def test_wrong_request_is_a_value_error(
     request_: dict[str, Any], said: str, tmp_path: Path
@@ -218,9 +219,10 @@ def test_command_line_status(
 
     monkeypatch.setattr(__main__, "verify", answer)
     arguments = ["verify", "my:conv", "--device", "cpu", "--only", "groups=1", "-n", "3", "--own"]
-    assert __main__.main(arguments) == expected
+    assert __main__.main([*arguments, "--call-seconds", "60"]) == expected
     assert capsys.readouterr().out == f"{report}\n"
     assert (asked["implementation"], asked["own"]) == ("my:conv", True)
+    assert asked["call_seconds"] == 60.0
     assert (asked["device"], asked["only"], asked["workers"]) == (["cpu"], ["groups=1"], "3")
 
 

@@ -1,11 +1,11 @@
 r"""`torch.compile` of `F.conv2d`, by Inductor, for each shape anew. Needs a C++ compiler.
 
-The compiler starts when this module is imported, for which a worker has minutes; a shape that then
-takes it more than 10 s counts as a call that hangs. (Compiled by the suite, in the mode
-`compile-inductor` of F.conv2d or of any other implementation, a call has a minute.) The command:
+The compiler starts when this module is imported, for which a worker has minutes; after that a call
+has what `--conv2d-call-seconds` says. (Compiled by the suite, in the mode `compile-inductor` of
+F.conv2d or of any other implementation, it has a minute.) The command:
 
     pytest properties --conv2d-impl tests.outside.compiled:conv2d \
-        --conv2d-seconds 120 \
+        --conv2d-seconds 120 --conv2d-call-seconds 60 \
         --conv2d-only "dtype=float32|float64 derivatives=first mode=eager"
 """
 
