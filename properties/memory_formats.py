@@ -33,6 +33,7 @@ def memory_levels(case: Case) -> dict[str, str]:
         image = copied(image)  # as the gradient of the weight, which conjugates it, does
     return {
         **layouts,
+        "negative_views": "some" if "negated" in layouts.values() else "none",
         "reads_as": "channels_last" if nhwc else "contiguous",
         "reads_as_again": "channels_last" if again else "contiguous",
         "input_format": memory_format(image),

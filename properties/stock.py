@@ -7,6 +7,7 @@ from typing import Any
 
 from properties.known import KnownDefect
 from properties.proofs import build, call, constant, integers, ones
+from properties.stock_compiled import COMPILED
 from properties.stock_crashes import CRASHES, LARGE, ONEDNN
 from properties.stock_formats import FORMATS
 from properties.stock_gradients import GRADIENTS
@@ -151,6 +152,7 @@ STOCK: tuple[KnownDefect, ...] = (
         ),
     ),
     *UNREFUSED,
+    *COMPILED,
 )
 
 

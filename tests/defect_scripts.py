@@ -36,6 +36,12 @@ ELSEWHERE = {
     "onednn.bfloat16": "not torch.ops.mkldnn._is_mkldnn_bf16_supported()",
     "onednn.float16": "not torch.ops.mkldnn._is_mkldnn_fp16_supported()",
 }
+COMPILED = "compile-inductor"
+NO_COMPILER = """\
+try:
+    get_cpp_compiler()
+except RuntimeError:
+    sys.exit(2)"""
 GPU = "NVIDIA"  # of a device's name
 WITHOUT_ONEDNN = "torch.backends.mkldnn.enabled = False"
 DIRTY = """\
@@ -85,6 +91,8 @@ def script(defect: KnownDefect) -> str:
     body = "\n".join([*_build(defect, case), *_call(defect, case)])
     modules = [name for name in ("ctypes", "math", "multiprocessing", "sys") if f"{name}." in body]
     lines = [*(f"import {name}" for name in modules), "", "import torch"]
+    if "get_cpp_compiler" in body:
+        lines.append("from torch._inductor.cpp_builder import get_cpp_compiler")
     if "conv2d" in body:
         lines.append("from torch.nn.functional import conv2d")
     return _formatted("\n".join([_docstring(defect), "", *lines, "", body]))
@@ -114,6 +122,8 @@ def _build(defect: KnownDefect, case: Case) -> Iterator[str]:
         tests.append("not torch.cuda.is_available()")
     if tests:
         yield f"if {' or '.join(tests)}:\n    sys.exit(2)"
+    if case.mode == COMPILED:
+        yield NO_COMPILER
     if on_gpu:
         yield 'torch.set_default_device("cuda")'
     if off or case.mode == "onednn-off":
@@ -135,6 +145,8 @@ def _tensor(tensor: Tensor, values: Exact, dtype: str) -> str:
     shape = ", ".join(map(str, tensor.shape))
     if tensor.layout == "contiguous":
         return _values(values, dtype)
+    if tensor.layout == "negated":
+        return f"torch._neg_view({_values(-values, dtype)})"
     if tensor.layout == "channels_last" and len(tensor.shape) == 4:
         # Not `.contiguous(memory_format=...)`, which keeps strides where extents are one.
         empty = f"torch.empty({shape}{_of(dtype)}, memory_format=torch.channels_last)"
@@ -150,7 +162,7 @@ def _values(values: Exact, dtype: str) -> str:
     if (values == 1).all():
         return f"torch.ones({shape}{_of(dtype)})"
     if np.unique(values).size == 1 and not np.isnan(values).any():
-        return f"torch.full(({shape},), {_listed(values.flat[0])}{_of(dtype)})"
+        return f"torch.full({values.shape}, {_listed(values.flat[0])}{_of(dtype)})"
     return f"torch.tensor({_listed(values)}{_of(dtype)})"
 
 
@@ -203,11 +215,12 @@ def _second(case: Case) -> Iterator[str]:
 
 def _made(case: Case) -> Iterator[str]:
     bias = ", b" if case.bias is not None else ""
+    function = "torch.compile(conv2d)" if case.mode == COMPILED else "conv2d"
     call = {
         "vmap-input": "torch.vmap(lambda image: conv2d(image, w))(x)",
         "vmap-weight": "torch.vmap(lambda w: conv2d(x, w))(w[:, None])[:, :, 0].movedim(0, -3)",
         "vmap-all": "torch.vmap(conv2d)(x, w.expand(len(x), *w.shape))",
-    }.get(case.mode, f"conv2d(x, w{bias}{_arguments(case.arguments)})")
+    }.get(case.mode, f"{function}(x, w{bias}{_arguments(case.arguments)})")
     yield f"found = {call}"
     for name in case.gradients:
         yield f"(found,) = torch.autograd.grad(found, {SHORT[name]}, g)"

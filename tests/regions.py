@@ -1,4 +1,4 @@
-"""`python -m tests.regions [CALLS]`: how much of each known defect's region really fails.
+"""`python -m tests.regions [CALLS] [--only ID]`: how much of a known defect's region really fails.
 
 Draws calls inside each region, runs them on stock torch, and prints how many show the defect. A
 region of which less than half fails is too wide: it would excuse what it should not. Not so one of
@@ -7,6 +7,7 @@ invalid calls: all that it excuses is that a call with just these edits is answe
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections import Counter
 from typing import Any
@@ -14,13 +15,15 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from properties.case import Case
-from properties.domain import FACTORS, activated
+from properties.domain import FACTORS, Domain, activated
+from properties.implementation import ON_REQUEST
 from properties.known import KnownDefect
 from properties.placing import specials
 from properties.replay import recheck
 from properties.spares import Spares
 from properties.stock import STOCK
 from properties.strategies import cases
+from properties.subject import Subject
 from properties.violations import Violation
 from tests.killing import subject_of
 
@@ -29,16 +32,21 @@ DRAWS, ROUNDS = 4000, 12
 
 def main(arguments: list[str]) -> int:
     """Print a line per known defect; the exit status is 1 if a region is too wide."""
-    wanted = int(arguments[0]) if arguments else 40
+    parser = argparse.ArgumentParser(prog="python -m tests.regions")
+    parser.add_argument("calls", type=int, nargs="?", default=40)
+    parser.add_argument("--only", action="append", metavar="ID", help="of a known defect")
+    options = parser.parse_args(arguments)
     spares, wide = Spares(), 0
-    subjects = {name: subject_of(name, spares) for name in ("F.conv2d", "nn.Conv2d")}
     for defect in STOCK:
-        # Padding modes are an argument of the module only.
-        subject = subjects["nn.Conv2d" if "padding_mode" in defect.region else "F.conv2d"]
+        if options.only and defect.id not in options.only:
+            continue
+        subject = subject_for(defect, spares)
         found: Counter[str] = Counter()
         with activated(subject.domain):
             calls = [
-                (case, check) for case in inside(defect, wanted) for check in shown(defect, case)
+                (case, check)
+                for case in inside(defect, options.calls)
+                for check in shown(defect, case)
             ]
         for case, check in calls:
             try:
@@ -50,10 +58,19 @@ def main(arguments: list[str]) -> int:
         # "pair" is told element by element: its region need not say where it shows.
         wide += not defect.edits and 2 * failed < len(calls) and defect.kind != "pair"
         print(f"{defect.id}: {failed} of {len(calls)} calls in the region fail, {dict(found)}")
-    for subject in subjects.values():
         subject.runner.close()
     spares.close()
     return 1 if wide else 0
+
+
+def subject_for(defect: KnownDefect, spares: Spares) -> Subject:
+    """Return torch's function, or its module where padding modes are meant, in the region's modes.
+
+    Modes that are drawn on request only are asked for.
+    """
+    name = "nn.Conv2d" if "padding_mode" in defect.region else "F.conv2d"
+    asked = tuple(set(ON_REQUEST) & set(defect.region.get("mode", ())))
+    return subject_of(name, spares, Domain({"mode": asked}) if asked else Domain())
 
 
 def shown(defect: KnownDefect, case: Case) -> list[dict[str, Any]]:

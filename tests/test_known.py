@@ -17,6 +17,7 @@ from properties.implementation import Implementation
 from properties.known import Avoidance, KnownDefect, activated, avoiding
 from properties.levels import levels
 from properties.stock import STOCK, stock_defects
+from properties.stock_compiled import COMPILED
 from properties.stock_formats import FORMATS
 from properties.stock_other import OTHER
 from properties.stock_refusals import UNREFUSED
@@ -43,7 +44,7 @@ HERE = {
 
 
 # Of torch itself: on the CPU, whether or not it asks oneDNN; and on a GPU.
-OWN = {"torch-dilated-integers"} | {
+OWN = {"torch-dilated-integers", *(defect.id for defect in COMPILED)} | {
     defect.id for defect in UNREFUSED if defect.affected.get("device_name") != "NVIDIA"
 }
 ON_GPUS = {d.id for d in (*OTHER, *UNREFUSED) if d.affected.get("device_name") != "cpu"}

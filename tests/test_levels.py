@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -208,3 +209,12 @@ def test_channel_path(shared: int, groups: int, found: str) -> None:
 def test_column_stride(stride: tuple[int, int], found: str) -> None:
     """That of the rows does not count."""
     assert level("column_stride", (9, 9), (1, 1, 2, 2), stride=stride) == found
+
+
+@pytest.mark.parametrize("operand", ["input", "weight", "bias", "grad_output", ""])
+def test_negative_views_are_those_of_any_operand(operand: str) -> None:
+    """One view of negatives is enough, whichever operand it is."""
+    one = Tensor((1, 1, 1, 1), Recipe("ones"))
+    plain = Case(one, one, Tensor((1,), Recipe("ones")), gradients=("weight",), grad_output=one)
+    negated = {operand: replace(plain.tensors[operand], layout="negated")} if operand else {}
+    assert levels(plain.replace(**negated))["negative_views"] == ("some" if operand else "none")

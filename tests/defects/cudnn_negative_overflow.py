@@ -18,27 +18,9 @@ if not torch.cuda.is_available():
     sys.exit(2)
 torch.set_default_device("cuda")
 x = torch.empty(1, 8, 5, 5, dtype=torch.float16, memory_format=torch.channels_last).fill_(256)
-w = torch.full(
-    (
-        3,
-        8,
-        3,
-        3,
-    ),
-    -256.0,
-    dtype=torch.float16,
-)
+w = torch.full((3, 8, 3, 3), -256.0, dtype=torch.float16)
 found = conv2d(x, w)
-expected = torch.full(
-    (
-        1,
-        3,
-        3,
-        3,
-    ),
-    -math.inf,
-    dtype=torch.float16,
-)
+expected = torch.full((1, 3, 3, 3), -math.inf, dtype=torch.float16)
 
 print("found   ", found.flatten().tolist())
 print("expected", expected.flatten().tolist())

@@ -30,15 +30,7 @@ w = torch.tensor(
     ]
 )
 found = conv2d(x, w, padding=(1, 0))
-expected = torch.full(
-    (
-        1,
-        1,
-        1,
-        1,
-    ),
-    16.0,
-)
+expected = torch.full((1, 1, 1, 1), 16.0)
 
 print("found   ", found.flatten().tolist())
 print("expected", expected.flatten().tolist())

@@ -28,16 +28,7 @@ w = torch.ones(2, 1, 1, 1, dtype=torch.bfloat16).requires_grad_()
 g = torch.ones(1, 2, 2, 29, dtype=torch.bfloat16)
 found = conv2d(x, w, dilation=(2, 1), groups=2)
 (found,) = torch.autograd.grad(found, w, g)
-expected = torch.full(
-    (
-        2,
-        1,
-        1,
-        1,
-    ),
-    58.0,
-    dtype=torch.bfloat16,
-)
+expected = torch.full((2, 1, 1, 1), 58.0, dtype=torch.bfloat16)
 
 print("found   ", found.flatten().tolist())
 print("expected", expected.flatten().tolist())

@@ -22,15 +22,7 @@ ctypes.CDLL(None).mallopt(-6, 0x80)  # M_PERTURB
 x = torch.empty(2, 1, 8, 5, memory_format=torch.channels_last).fill_(1)
 w = torch.ones(16, 1, 3, 3)
 found = conv2d(x, w, stride=(1, 4))
-expected = torch.full(
-    (
-        2,
-        16,
-        6,
-        1,
-    ),
-    9.0,
-)
+expected = torch.full((2, 16, 6, 1), 9.0)
 
 print("found   ", found.flatten().tolist())
 print("expected", expected.flatten().tolist())
