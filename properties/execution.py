@@ -103,8 +103,10 @@ class Executor:
         """Return a place with these values: a kept one, filled anew, or one of its own."""
         if request["begin"]:
             self.places.clear()
-        parts = ("tensors", "params", "gradients", "derivative", "mode")
+        parts = ("tensors", "params", "gradients", "derivative")
         form = {name: request[name] for name in parts}
+        # Training and validation call one layer, with grad mode on and off.
+        form["mode"] = "eager" if request["mode"] == "no_grad" else request["mode"]
         place = self.places.get(request["place"])
         if place is not None and place.form == form and place.operands is not None:
             place.operands.refill(buffers)

@@ -96,6 +96,7 @@ def _step(step: Step, implementation: Implementation) -> dict[str, Any]:
         "DTYPE": case.dtype,
         "ARGUMENTS": case.arguments,
         "GRADIENTS": case.gradients,
+        "MODE": case.mode,
         "TENSORS": _operands(case),
         "EXPECTED": _expected(case, implementation),
     }

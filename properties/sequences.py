@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from properties import known
 from properties.case import OPERANDS, Case, Tensor
 from properties.domain import FACTORS, active, pair_of
+from properties.feasibility import left_by_mode
 from properties.levels import levels
 from properties.steps import Calls, Step
 from properties.strategies import among, cases, other_cases, seeds
@@ -18,6 +19,7 @@ from properties.values import Recipe
 
 # Half of them without gradients: what an implementation keeps, it often keeps of inference only.
 PASSES = ("forward",) * 7 + FACTORS["passes"][1:]
+MODES = ("eager", "eager", "eager", "no_grad")  # of the first call
 VALUES = ("integers", "normal")  # the values of one call must not pass for those of another
 
 
@@ -25,7 +27,8 @@ VALUES = ("integers", "normal")  # the values of one call must not pass for thos
 class Change:
     """What a call changes: the operands that have new values, and whether it moves to new memory.
 
-    `touches`: one element alone is another, for this call only.
+    `touches`: one element alone is another, for this call only. `asks`: grad mode is off from now
+    on, or on again, if no gradients are asked for.
     Or, in place of the call, `other`: another configuration altogether ("drawn"), the same operands
     with another stride ("stride"), as much input and padding together ("padding"), or a kernel of
     the same reach, whose taps are further apart or closer ("kernel").
@@ -36,6 +39,7 @@ class Change:
     moves: bool = False
     overwrites: bool = False
     between: bool = False
+    asks: bool = False
     other: str = ""
 
 
@@ -49,6 +53,7 @@ CHANGES = {
     "new memory and values": Change(OPERANDS, moves=True),
     "the output overwritten": Change(overwrites=True),
     "backward after another forward": Change(between=True),
+    "grad mode switched": Change(asks=True),
     "another stride": Change(other="stride"),
     "another padding": Change(other="padding"),
     "another kernel": Change(other="kernel"),
@@ -68,7 +73,8 @@ def sequences(draw: st.DrawFn) -> Calls:
     changes = [CHANGES[name] for name in names]
     stride = draw(among("another stride", active().options("stride")))
     touch = draw(among("touched", TOUCHED)), draw(seeds())
-    case = draw(cases(values=VALUES, passes=PASSES))
+    mode = draw(among("grad mode", _modes()))
+    case = draw(cases(values=VALUES, passes=PASSES, mode=(mode,)))
     padded = [repadded(case, padding) for padding in active().options("padding")]
     dilated = [redilated(case, dilation) for dilation in active().options("dilation")]
     drawn = any(change.other == "drawn" for change in changes)
@@ -79,6 +85,12 @@ def sequences(draw: st.DrawFn) -> Calls:
         "drawn": draw(other_cases(values=VALUES, passes=PASSES)) if drawn else case,
     }
     return Calls(sequence(case, changes, others, touch))
+
+
+def _modes() -> tuple[str, ...]:
+    """Return what the first call may be made under; eager if the domain has none of them."""
+    left = left_by_mode(active())
+    return tuple(mode for mode in MODES if mode in left) or MODES[:1]
 
 
 def sequence(
@@ -98,7 +110,7 @@ def sequence(
             steps.append(Step(others[change.other], places[change.other]))
             continue
         places[""] += change.moves
-        case = renewed(case, change.renews, number)
+        case = asked_otherwise(case) if change.asks else renewed(case, change.renews, number)
         between = renewed(case, OPERANDS, number + len(changes)) if change.between else None
         made = touched(case, *touch) if change.touches else case
         steps.append(Step(made, places[""], change.overwrites, between))
@@ -113,6 +125,14 @@ def renewed(case: Case, names: Sequence[str], number: int) -> Case:
             recipe = replace(tensor.values, seed=tensor.values.seed + (number << 20))
             changes[name] = replace(tensor, values=recipe)
     return case.replace(**changes)
+
+
+def asked_otherwise(case: Case) -> Case:
+    """Return the call with grad mode off, or on again; itself where that cannot be."""
+    mode = "eager" if case.mode == "no_grad" else "no_grad"
+    if case.gradients or mode not in active().options("mode"):
+        return case
+    return case.in_mode(mode)
 
 
 def touched(case: Case, name: str, index: int) -> Case:

@@ -140,6 +140,7 @@ def _change(before: Case | None, step: Step, same: int | None) -> str:
         return f"in new memory: {f'call {same} again' if same else step.case.summary()}"
     tensors = step.case.tensors
     renewed = [name for name, tensor in before.tensors.items() if tensor != tensors[name]]
+    now = "" if before.mode == step.case.mode else f", mode {step.case.mode}"
     if not renewed:
-        return "the same call in the same memory"
-    return f"in the same memory, new values of {', '.join(renewed)}"
+        return f"the same call in the same memory{now}"
+    return f"in the same memory, new values of {', '.join(renewed)}{now}"

@@ -67,4 +67,13 @@ STALE = (
         klass="state",
         region={"sequence": "weight of a layer changed in place"},
     ),
+    Mutant(
+        "stale:PacksForInference",
+        "a layer packs its weight on its first call without grad mode, and keeps it",
+        (SEQUENCES,),
+        Call(calls=2, mode="no_grad"),
+        Call(calls=2),
+        klass="state",
+        region={"sequence": "weight of a layer changed in place", "mode": "no_grad"},
+    ),
 )

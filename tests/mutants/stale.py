@@ -89,3 +89,16 @@ class PacksOnce(nn.Conv2d):
         kept = self.packed + (weight - weight.detach())
         y: Tensor = super()._conv_forward(input, kept, bias)
         return y
+
+
+class PacksForInference(nn.Conv2d):
+    """Packs its weight on its first call without grad mode, for all later ones of these."""
+
+    packed: Tensor | None = None
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if not torch.is_grad_enabled():
+            self.packed = weight.detach().clone() if self.packed is None else self.packed
+            weight = self.packed
+        y: Tensor = super()._conv_forward(input, weight, bias)
+        return y
