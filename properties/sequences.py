@@ -19,7 +19,7 @@ from properties.values import Recipe
 
 # Half of them without gradients: what an implementation keeps, it often keeps of inference only.
 PASSES = ("forward",) * 7 + FACTORS["passes"][1:]
-MODES = ("eager", "eager", "eager", "no_grad")  # of the first call
+MODES = ("eager", "eager", "eager", "no_grad", "eval")  # of the first call
 VALUES = ("integers", "normal")  # the values of one call must not pass for those of another
 
 
@@ -129,10 +129,8 @@ def renewed(case: Case, names: Sequence[str], number: int) -> Case:
 
 def asked_otherwise(case: Case) -> Case:
     """Return the call with grad mode off, or on again; itself where that cannot be."""
-    mode = "eager" if case.mode == "no_grad" else "no_grad"
-    if case.gradients or mode not in active().options("mode"):
-        return case
-    return case.in_mode(mode)
+    mode = {"eager": "no_grad", "no_grad": "eager"}.get(case.mode, "")
+    return case if case.gradients or mode not in active().options("mode") else case.in_mode(mode)
 
 
 def touched(case: Case, name: str, index: int) -> Case:

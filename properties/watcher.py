@@ -38,6 +38,8 @@ def watch(
     directory  where `require` writes the case and the script of a violation
 
     A layer is judged by its attributes and parameters at the time of the call: a subclass, too.
+    Under `torch.compile` it is judged if it is compiled meanwhile; code that was compiled before
+    knows of no hooks, and then nothing is judged.
     Raises ValueError if there is no nn.Conv2d, or if `every` or `limit` is out of range.
     """
     if every < 1 or limit < 0:
@@ -71,9 +73,11 @@ class _Hooks:
 
     def attach(self) -> list[Any]:
         """Add the hooks: after what changes the operands, before what changes the result."""
-        before = self.module.register_forward_pre_hook(self.before, with_kwargs=True)
+        # A model that is compiled meanwhile breaks its graph here; torch does not trace the judge.
+        kept_out: Any = torch.compiler.disable
+        before = self.module.register_forward_pre_hook(kept_out(self.before), with_kwargs=True)
         after = self.module.register_forward_hook(
-            self.after, with_kwargs=True, prepend=True, always_call=True
+            kept_out(self.after), with_kwargs=True, prepend=True, always_call=True
         )
         return [before, after]
 
@@ -106,7 +110,8 @@ class _Hooks:
                 raise Unjudged("the call raised")
             call.returned(output)
         except Unjudged as reason:
-            self.layer.unjudged[str(reason)] += 1
+            call.reason = str(reason)  # of its gradients, too
+            self.layer.unjudged[call.reason] += 1
 
 
 class _Call:
@@ -198,7 +203,9 @@ class _Call:
         After `create_graph=True` what arrives may come through the gradients themselves.
         """
         if self.task != torch._C._current_graph_task_id():
-            self.case, self.reason = None, "gradient beyond the first order"
+            self.case = None
+            if self.task >= 0 or not self.reason:
+                self.reason = "gradient beyond the first order"
         if self.case is None:
             self.layer.unjudged[self.reason] += 1
             return

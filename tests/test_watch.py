@@ -385,3 +385,23 @@ def test_importing_the_package_loads_no_torch() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout.split() == ["False", "True"]
+
+
+def test_a_model_that_is_compiled_meanwhile_is_judged() -> None:
+    """Under torch.compile each layer is judged as without, and a defect is found."""
+    for first, wrong in ((nn.Conv2d(1, 2, 3), False), (TapOff(1, 2, 3), True)):
+        model = nn.Sequential(first, nn.ReLU(), nn.Conv2d(2, 1, 2))
+        with watch(model) as watched:
+            compiled: Any = torch.compile(model, backend="eager")
+            torch.autograd.backward(compiled(data(2, 1, 6, 6)).sum())
+        assert [layer.calls for layer in watched.layers.values()] == [1, 1]
+        assert [sum(layer.judged.values()) for layer in watched.layers.values()][1] == 4
+        assert bool(watched.violations) == wrong
+
+
+def test_what_is_not_judged_has_its_own_reason() -> None:
+    """The gradients of a call that was not judged are not for the same reason."""
+    layer = nn.Conv2d(1, 1, 1)
+    with watch(layer) as watched:
+        torch.autograd.backward(layer(torch.full((1, 1, 2, 2), float("nan"))).sum())
+    assert dict(only(watched).unjudged) == {"not finite": 3}
