@@ -51,13 +51,14 @@ def _of_each_image(case: Case, name: str, arithmetic: Arithmetic | Modular) -> E
     """Return the enclosures of a gradient for each image of the batch by itself."""
     shape = (case.input.shape[0], *case.tensors[name].shape)
     mid, rad = np.zeros(shape), np.zeros(shape)
-    wild, overflow = np.zeros(shape, bool), None
+    wild, one_way, overflow = np.zeros(shape, bool), np.zeros(shape, bool), None
     for n in range(shape[0]):
         alone = {key: Tensor.of(case.arrays[key][n : n + 1]) for key in ("input", "grad_output")}
         found = enclose(case.replace(derivative="first", **alone), name, arithmetic)
         mid[n], rad[n], overflow = found.mid, found.rad, found.overflow
         wild[n] = False if found.wild is None else found.wild
-    return Enclosure(mid, rad, overflow=overflow, wild=wild)
+        one_way[n] = False if found.one_way is None else found.one_way
+    return Enclosure(mid, rad, overflow=overflow, wild=wild, one_way=one_way)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def _laid(case: Case, name: str, arithmetic: Arithmetic | Modular) -> Callable[[
         for key, values in case.arrays.items()
     }
     ball = enclose(case.replace(**finite), name, arithmetic)
-    wild = np.zeros(ball.mid.shape, np.bool_) if ball.wild is None else ball.wild
+    wild = ball.may_overflow  # to an infinity that may meet one of the other sign
     if isinstance(arithmetic, Arithmetic) and arithmetic.algorithm != "direct":
         # Whatever shares a tile or plane with an infinity may become one, of any sign, or a NaN.
         wild = wild | ~np.isfinite(enclose(case, name, arithmetic).rad)

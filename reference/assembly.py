@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from reference.arguments import Array, FloatArray
-from reference.arithmetic import Arithmetic, probable_gamma
+from reference.arithmetic import Arithmetic, gamma, probable_gamma
 from reference.bilinear import Bilinear
 from reference.contractions import magnitude
 from reference.direct import INFLATION, Sums, accumulated, final_rounding, growth, sealed
@@ -125,12 +125,12 @@ def _enclose(
         probable = None if mixed else _probable(sums, arithmetic, error, last)
         error += last
     rad = sealed(error)
-    wild = _may_overflow(sums, arithmetic, stored, 0.0 if mixed is None else mixed.peak)
+    wild, one_way = _may_overflow(sums, arithmetic, stored, mixed)
     if exact.any():
-        for each in (rad, probable, wild):
+        for each in (rad, probable, wild, one_way):
             if each is not None:
                 each[exact] = 0
-    return Enclosure(mid, rad, probable, limit, wild)
+    return Enclosure(mid, rad, probable, limit, wild, one_way)
 
 
 def _rounded(mid: Array, arithmetic: Arithmetic) -> Array:
@@ -166,18 +166,26 @@ def _probable(
 
 
 def _may_overflow(
-    sums: Sums, arithmetic: Arithmetic, stored: Array, peak: FloatArray | float
-) -> Mask | None:
-    """Return where magnitudes reach the threshold of the narrowest stored partial result.
+    sums: Sums, arithmetic: Arithmetic, stored: Array, mixed: Normwise | None
+) -> tuple[Mask | None, Mask | None]:
+    """Return where partial results may overflow: to any infinity, and to the midpoint's alone.
 
-    `peak` is what transformed tiles or planes reach; they are stored in the output's format, too.
+    They do where magnitudes reach the threshold of the narrowest stored one; what transformed tiles
+    or planes reach is stored in the output's format, too. No partial sum of a real sum is further
+    on the other side of zero than all its terms of that sign, (R - |mid|) / 2 of them: where these
+    cannot overflow, no infinity of theirs arises, and so no NaN.
     """
     narrow = arithmetic.accumulator.overflow_threshold
     limit = np.where(stored, min(narrow, arithmetic.output.overflow_threshold), narrow)
     with np.errstate(all="ignore"):
         factor = (1 + growth(sums, arithmetic)) * INFLATION
-        largest = sums.reach if isinstance(peak, float) else np.maximum(sums.reach, peak)
+        largest = sums.reach if mixed is None else np.maximum(sums.reach, mixed.peak)
         if np.max(factor) * np.max(largest, initial=0.0) < np.min(limit):
-            return None
+            return None, None
         overflows: Mask = ~(factor * largest < limit)  # true of NaN
-    return overflows
+        if mixed is not None or sums.is_complex or sums.mid is None:
+            return overflows, None
+        own = 2 * gamma(sums.terms + 2, BINARY64.u)  # of the midpoint and of R, as computed here
+        other = (sums.reach - np.abs(sums.mid)) / 2 + own * sums.reach
+        one_way: Mask = overflows & (factor * other < limit)  # false of NaN
+    return overflows & ~one_way, one_way

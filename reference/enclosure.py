@@ -21,9 +21,10 @@ class Enclosure:
     the real and for the imaginary part). An infinite radius claims nothing of finite values.
     Numbers of magnitude `overflow` or more are stored as infinities, of binary64 those that float64
     rounds to one; without it none is. Where partial results may overflow, `wild`, any infinity or
-    NaN is legitimate. A midpoint that is infinite or NaN, with the radius 0, holds itself alone.
-    `probable` is a smaller radius that random
-    data exceed rarely: beyond it is worth a warning. Zeros of both signs are equal.
+    NaN is legitimate; where they may only on the side of the midpoint, `one_way`, its infinity is.
+    A midpoint that is infinite or NaN, with the radius 0, holds itself alone. `probable` is a
+    smaller radius that random data exceed rarely: beyond it is worth a warning. Zeros of both signs
+    are equal.
     """
 
     mid: Array
@@ -31,9 +32,10 @@ class Enclosure:
     probable: FloatArray | None = None
     overflow: float | None = None
     wild: Mask | None = None
+    one_way: Mask | None = None
 
     def __post_init__(self) -> None:
-        for name in ("rad", "probable", "wild"):
+        for name in ("rad", "probable", "wild", "one_way"):
             array = getattr(self, name)
             if array is not None and array.shape != self.mid.shape:
                 raise ValueError(
@@ -42,9 +44,11 @@ class Enclosure:
 
     def __getitem__(self, index: Any) -> Enclosure:
         """Return the balls of the elements that a NumPy index picks."""
-        probable = None if self.probable is None else self.probable[index]
-        wild = None if self.wild is None else self.wild[index]
-        return Enclosure(self.mid[index], self.rad[index], probable, self.overflow, wild)
+        probable, wild, one_way = (
+            None if array is None else array[index]
+            for array in (self.probable, self.wild, self.one_way)
+        )
+        return Enclosure(self.mid[index], self.rad[index], probable, self.overflow, wild, one_way)
 
     def contains(self, y: ArrayLike) -> Mask:
         """Return which elements of `y` lie inside.
@@ -74,8 +78,15 @@ class Enclosure:
     @property
     def allows_infinity(self) -> Mask:
         """Where some value of the ball, or of a partial result, is stored as an infinity."""
-        reaching = self._overflows(self.rad)
-        return reaching if self.wild is None else reaching | self.wild
+        return self._overflows(self.rad) | self.may_overflow
+
+    @property
+    def may_overflow(self) -> Mask:
+        """Where a partial result may overflow, on either side of zero."""
+        found = np.zeros(self.mid.shape, np.bool_)
+        for mask in (self.wild, self.one_way):
+            found = found if mask is None else found | mask
+        return found
 
     def _overflows(self, margin: FloatArray) -> Mask:
         """Return where the magnitude of a part, plus a margin, is stored as an infinity."""
@@ -95,4 +106,6 @@ class Enclosure:
             if self.overflow is not None:
                 reach = np.copysign(1.0, values) * mid + self.rad
                 inside |= np.isinf(values) & (reach >= self.overflow)
+            if self.one_way is not None:
+                inside |= self.one_way & np.isinf(values) & (values * mid > 0)
         return inside if self.wild is None else inside | (self.wild & ~np.isfinite(values))

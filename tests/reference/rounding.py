@@ -135,13 +135,15 @@ def by_magnitude(terms: Sequence[Term], machine: Machine) -> Number:
 
 
 def compensated(terms: Sequence[Term], machine: Machine) -> Number:
-    """Add with Kahan's compensation."""
+    """Add with Kahan's compensation, but of an infinity, which it would make a NaN."""
     total: Number = Fraction(0)
     lost: Number = Fraction(0)
     for a, b in terms:
         term = machine.rounded(add(machine.rounded(a * b), -lost))
         raised = machine.rounded(add(total, term))
-        lost = machine.rounded(add(machine.rounded(add(raised, -total)), -term))
+        lost = Fraction(0)
+        if isinstance(raised, Fraction):
+            lost = machine.rounded(add(machine.rounded(add(raised, -total)), -term))
         total = raised
     return total
 

@@ -64,6 +64,43 @@ def test_partial_sums_that_may_overflow_allow_infinities_and_nan(
         assert not half.contains(value)
 
 
+def test_a_sum_that_overflows_one_way_is_that_infinity() -> None:
+    """Where terms of the other sign cannot overflow, neither NaN nor their infinity is right."""
+    large = FLOAT32.output.largest
+    for sign in (1.0, -1.0):
+        for x in ([large, large], [large, large, -large / 2], [large, 1.0, large]):
+            ball = one([sign * value for value in x], [1.0] * len(x), FLOAT32)
+            assert ball.contains(sign * INF)
+            assert not ball.contains(-sign * INF)
+            assert not ball.contains(NAN)
+
+
+@pytest.mark.parametrize("few", [0.0, 0.2, 0.5])
+def test_every_order_of_summation_lies_inside(few: float) -> None:
+    """Sums near the threshold, added up one by one in any order, or in pairs, are all allowed.
+
+    `few` is the share of terms of the other sign.
+    """
+    random = np.random.default_rng(int(10 * few))
+    for _ in range(100):
+        size = int(random.integers(2, 9))
+        terms = (
+            random.uniform(0.0, 2.0, size) * FLOAT32.output.largest / random.integers(1, size + 1)
+        )
+        terms = np.minimum(terms, FLOAT32.output.largest) * np.where(
+            random.random(size) < few, -1, 1
+        )
+        terms = FLOAT32.output.round(terms)
+        ball = one(list(terms), [1.0] * size, FLOAT32)
+        for _ in range(20):
+            with np.errstate(all="ignore"):
+                order = random.permutation(terms).astype(np.float32)
+                chain = np.add.accumulate(order, dtype=np.float32)[-1]
+                pairs = np.add.reduce(order[::2]) + np.add.reduce(order[1::2])
+            assert ball.contains(float(chain))
+            assert ball.contains(float(pairs))
+
+
 def test_balls_without_a_format_hold_no_infinity() -> None:
     """A plain Enclosure(mid, rad) allows an infinity only at an infinite midpoint or radius."""
     ball = Enclosure(np.array([1e308, INF, 0.0, NAN]), np.array([1e308, 0.0, INF, INF]))
@@ -103,12 +140,13 @@ def test_a_part_of_a_complex_number_overflows_alone() -> None:
 def test_an_index_keeps_everything() -> None:
     """Picking elements picks their radii and their rules."""
     x = np.array([[1.0, 2.0], [3e38, 3e38]]).reshape(2, 1, 1, 2)
-    ball = reference.enclose_conv2d(x, np.full((1, 1, 1, 2), 1.1), arithmetic=FLOAT32)
-    assert ball.wild is not None
-    assert ball.probable is not None
-    assert ball.wild.ravel().tolist() == [False, True]
-    last = ball[1]
-    assert last.contains(np.full((1, 1, 1), NAN)).all()
+    for weight, allowed in (([1.2, -1.2], NAN), ([1.2, 1.2], INF)):
+        w = np.array(weight).reshape(1, 1, 1, 2)
+        ball = reference.enclose_conv2d(x, w, arithmetic=FLOAT32)
+        assert ball.probable is not None
+        assert ball.may_overflow.ravel().tolist() == [False, True]
+        last = ball[1]
+        assert last.contains(np.full((1, 1, 1), allowed)).all()
     assert (last.overflow, last.mid.shape) == (ball.overflow, (1, 1, 1))
     with pytest.raises(ValueError, match=r"^`wild` of shape \(1,\) is not \(2,\), as `mid`$"):
         Enclosure(np.zeros(2), np.zeros(2), wild=np.zeros(1, np.bool_))
