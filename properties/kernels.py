@@ -26,6 +26,7 @@ def kernels(case: Case) -> dict[str, str]:
         "channel_blocks": blocks,
         "channel_path": "blocked" if shared % 16 == 0 or (groups == 1 and shared > 16) else "other",
         "odd_blocks": "two or three" if _odd_blocks(case) in (2, 3) else "other",
+        "output_blocks": _output_blocks(case),
         "output_positions": "multiple of 30" if _is_thirty(case) else "other",
         "output_columns": "29 or more" if case.output_shape[-1] >= 29 else "28 or fewer",
         "height_steps": "strided and dilated" if both[0] else "strided or dilated",
@@ -34,6 +35,14 @@ def kernels(case: Case) -> dict[str, str]:
         "row_reads": "several" if several else "one",
         "dilated_kernel": "inside" if _is_inside(case) else "outside",
     }
+
+
+def _output_blocks(case: Case) -> str:
+    """Return how the outputs of an image fill blocks of 8, if they are more than 16."""
+    outputs = math.prod(case.output_shape[-2:])
+    if outputs <= 16:
+        return "16 or fewer"
+    return "full" if outputs % 8 == 0 else "last one partial"
 
 
 def _is_thirty(case: Case) -> bool:

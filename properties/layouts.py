@@ -31,12 +31,15 @@ SLICES: Mapping[str, tuple[bool, int, tuple[int, int, int]]] = {
     "channels_last-channel-slice": (True, CHANNELS, (1, 1, 1)),
     "channels_last-row-slice": (True, ROWS, (1, 1, 1)),
     "channels_last-column-slice": (True, COLUMNS, (1, 1, 1)),
+    "channels_last-every-other-channel": (True, CHANNELS, (0, 1, 2)),
 }
-EXPANDED: Mapping[str, tuple[int, ...]] = {
-    "expanded-images": (0,),
-    "expanded-channels": (CHANNELS,),
-    "expanded-rows": (ROWS,),
-    "expanded": (),  # every axis: what `sum().backward()` hands on
+# Whether what is expanded is channels_last, and along which axes it is.
+EXPANDED: Mapping[str, tuple[bool, tuple[int, ...]]] = {
+    "expanded-images": (False, (0,)),
+    "expanded-channels": (False, (CHANNELS,)),
+    "expanded-rows": (False, (ROWS,)),
+    "expanded": (False, ()),  # every axis: what `sum().backward()` hands on
+    "channels_last-expanded-images": (True, (0,)),
 }
 VIEWS = ("conjugated", "negated")
 LAYOUTS = (
@@ -59,7 +62,7 @@ OF_VECTORS = (
     *("contiguous", "every-other-column", "expanded", "odd-strides", "offset", "misaligned"),
     *VIEWS,
 )
-OF_BATCHES = ("every-other-image", "swapped", "expanded-images")
+OF_BATCHES = ("every-other-image", "swapped", "expanded-images", "channels_last-expanded-images")
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,10 @@ def place(shape: Shape, layout: str) -> Placement:
         last, axis, cut = SLICES[layout]
         return _box(shape, _last(rank) if last else plain, {axis % rank: cut})
     if layout in EXPANDED:
-        axes = [axis % rank for axis in EXPANDED[layout]] or list(plain)
-        one = _box(tuple(1 if i in axes else n for i, n in enumerate(shape)), plain, {})
+        last, chosen = EXPANDED[layout]
+        axes = [axis % rank for axis in chosen] or list(plain)
+        kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
+        one = _box(kept, _last(rank) if last else plain, {})
         return replace(one, strides=tuple(0 if i in axes else s for i, s in enumerate(one.strides)))
     return _other(shape, layout, dense)
 

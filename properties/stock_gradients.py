@@ -162,6 +162,32 @@ GRADIENTS: tuple[KnownDefect, ...] = (
         avoid=Avoidance(min_height=16),  # four rows of outputs or more: more than three blocks
     ),
     KnownDefect(
+        id="onednn-strided-1x1-weight-threads",
+        summary="the same with four threads, which share the images: of more than 16 outputs in "
+        "blocks of 8 that are not full, also where one thread writes nothing past its memory",
+        upstream="",
+        affected=_AVX512,
+        region={
+            **_ONE_BY_ONE,
+            "mode": ("threads",),
+            "batch": ("1", "5", "15", "17"),
+            "passes": _OF_PARAMETERS,
+            "in_channels": tuple(map(str, range(1, 15))),
+            "output_blocks": ("last one partial",),
+        },
+        kind="crash",
+        shows_as=("value", "relation", "nondeterminism", "class", "poison", "error"),
+        case=call(
+            "bfloat16",
+            ones(5, 5, 6, 126, layout="channels_last"),
+            ones(3, 5, 1, 1),
+            gradients=("weight",),
+            grad_output=ones(5, 3, 3, 63),
+            stride=[2, 2],
+            mode="threads",
+        ),
+    ),
+    KnownDefect(
         id="onednn-strided-1x1-weight-float32",
         summary="writes past its scratch memory in the float32 gradient of weight or bias of a "
         "strided 1x1 kernel, channels_last with fewer than 16 input channels, for large images",

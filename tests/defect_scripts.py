@@ -122,6 +122,8 @@ def _build(defect: KnownDefect, case: Case) -> Iterator[str]:
         tests.append("not torch.cuda.is_available()")
     if tests:
         yield f"if {' or '.join(tests)}:\n    sys.exit(2)"
+    if case.mode == "threads":
+        yield "torch.set_num_threads(4)"
     if case.mode == COMPILED:
         yield NO_COMPILER
     if on_gpu:

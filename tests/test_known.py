@@ -191,7 +191,7 @@ def test_recorded_defects_are_well_formed(defect: KnownDefect) -> None:
     assert set(defect.region) <= set(levels(call()))
     for factor in set(defect.region) & set(FACTORS):
         assert all(defect.region[factor]), factor
-    undrawn = defect.id == "onednn-strided-1x1-weight-float32"
+    undrawn = defect.id.startswith("onednn-strided-1x1-weight-")  # few calls reach these
     assert (defect.avoid is not None) == (defect.kind in ("crash", "hang") and not undrawn)
     case = Case.from_json(defect.case)
     assert defect.covers(case)

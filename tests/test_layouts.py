@@ -38,6 +38,10 @@ VIEWS = {
     "expanded-images": X[:1].expand(4, 5, 6, 9),
     "expanded-channels": X[:, :1].contiguous().expand(3, 7, 6, 9),
     "expanded-rows": X[:, :, :1].contiguous().expand(3, 5, 8, 9),
+    "channels_last-every-other-channel": X[:, :4].contiguous(memory_format=torch.channels_last)[
+        :, ::2
+    ],
+    "channels_last-expanded-images": LAST[:1].expand(4, 5, 6, 9),
     "expanded": torch.zeros(()).expand(2, 3, 4, 5),
     "contiguous": X,
     "channels_last": LAST,
