@@ -47,7 +47,6 @@ _ROUNDED = _but("values", *_INTEGRAL, "words x words")
 _SEVERAL = _but("groups", "1")
 _STRANGE = tuple(name for name in LAYOUTS if name not in ("contiguous", "channels_last"))
 _IMAGES = ("input", "grad_output")
-_OF_SEVERAL = ("expanded-images", "channels_last-expanded-images", "swapped")
 # Rules: the name, and two sets of levels of which no call has one each.
 RULES: Sequence[tuple[str, Levels, Levels]] = (
     # What a mode leaves.
@@ -112,18 +111,18 @@ RULES: Sequence[tuple[str, Levels, Levels]] = (
      {"layout": OF_BATCHES, **_layouts(*_IMAGES, of=OF_BATCHES)}),
     ("no element lies anywhere", {"batch": ("0",)}, _layouts(*_IMAGES, of=_STRANGE)),
     ("one image has no images to expand or to swap", {"batch": ("1",)},
-     _layouts(*_IMAGES, of=_OF_SEVERAL)),
+     _layouts(*_IMAGES, of=("expanded-images", "swapped"))),
     ("one channel has none to expand or to swap", {"in_channels": ("1",)},
      _layouts("input", "weight", of=("expanded-channels", "swapped"))),
     ("one channel has none to expand or to swap", {"groups": ("depthwise", "multiplier")},
      _layouts("weight", of=("expanded-channels", "swapped"))),
     ("one channel has none to expand or to swap", {"out_channels": ("1",)},
      {**_layouts("grad_output", of=("expanded-channels", "swapped")),
-      **_layouts("weight", of=_OF_SEVERAL), "bias_layout": ("expanded",)}),
+      **_layouts("weight", of=("expanded-images", "swapped")), "bias_layout": ("expanded",)}),
     ("strides of an axis of one element are odd, if there is one", _but("out_channels", "1"),
      {"bias_layout": ("odd-strides",)}),
     ("one bias alone has odd strides", {"bias_layout": ("odd-strides",)},
-     {**_SEVERAL, **_layouts("weight", of=_OF_SEVERAL),
+     {**_SEVERAL, **_layouts("weight", of=("expanded-images", "swapped")),
       **_layouts("grad_output", of=("expanded-channels", "swapped", "channels_last-odd-strides"))}),
     ("one channel, or pixels alone, are channels_last by name only", {"in_channels": ("1",)},
      _layouts("input", "weight", of=("channels_last-odd-strides",))),
