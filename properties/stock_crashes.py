@@ -154,8 +154,8 @@ CRASHES: tuple[KnownDefect, ...] = (
         id="onednn-wide-stride",
         summary="SIGSEGV or SIGFPE in the gradient of the input of oneDNN's strided kernels "
         "(brgconv_strided), whose code is made column by column of the stride: from about 4000 on "
-        "it takes a second, from 8192 on it ends the process or is never ready; of 2^31 and more "
-        "torch does not ask oneDNN. So in bfloat16 and float16",
+        "it takes a second, from 8192 on it ends the process or is never ready; for 2^31 and more "
+        "oneDNN takes other kernels. So in bfloat16 and float16",
         upstream="",
         affected=build("onednn.enabled", cpu="AVX512"),
         region={

@@ -35,7 +35,8 @@ KERNELS = {"1x1": (1, 1), "square": (2, 2), "1xK": (1, 2), "Kx1": (3, 1), "recta
 GROUPS = {"1": 1, "2": 2, "depthwise": 2, "multiplier": 2, "prime": 3}
 FEW = (1, 2, 3)
 # What 32 bits do not hold, or wrap round, along rows and columns; 0 leaves the call's own. Those
-# that they do hold end the process in oneDNN's gradients: its defect onednn-wide-stride.
+# that they do hold end the process in oneDNN's gradients: its defect onednn-wide-stride. Nearer to
+# 2^63 than 16 its 64-bit sums overflow, in SIGFPE or an error: no step that anybody takes.
 STRIDES = (
     (2**31, 0),
     (0, 2**31),

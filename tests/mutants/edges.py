@@ -1,4 +1,4 @@
-"""Right on ordinary calls; wrong without channels, beyond 32 bits, and on operands that are invalid."""
+"""Right on ordinary calls; wrong without channels, beyond 32 bits, and on invalid operands."""
 
 from __future__ import annotations
 
