@@ -1,9 +1,11 @@
 """Every way to make a valid call invalid that this suite knows, as a list of `Edit`.
 
-Each is invalid by the definition, not by one implementation's choice. Left out is what torch
+Each is invalid by the definition, not by one implementation's choice; but for an image without rows
+or columns, of which padding could make a result: torch refuses it on every path ("Only zero batch
+or zero channel inputs are supported"), and so must what stands in for it. Left out is what torch
 documents loosely or takes in good faith: a tuple of one stride for both axes, bytes for a string,
 integral floats and bools (torch refuses them, Python kernels need not), zero in_channels, and
-strides of any size, which are valid however large.
+strides of any size, which are valid however large (`properties.test_edges`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from properties.case import Case
+from properties.dtypes import DTYPES
 from properties.invalid import CONSTRUCTOR, Edit, Invalid, alone
 
 HUGE, LARGEST = 2**62, 2**63 - 1
@@ -132,7 +135,12 @@ def _shapes(name: str, target: str, shapes: Iterable[tuple[int, ...]]) -> list[E
 def _input(case: Case) -> Iterator[Edit]:
     shape, channels = case.input.shape, case.input.shape[-3]
     deeper = (1,) * (5 - len(shape)) + shape
-    yield from alone(_shapes("rank of input", "input", [shape[-1:], shape[-2:], deeper]))
+    ranks = [(), shape[-1:], shape[-2:], deeper]
+    yield from alone(_shapes("rank of input", "input", ranks))
+    if math.prod(shape[:-2]):
+        # Whatever padding would make of them: only a batch or channels may be empty.
+        yield from alone(_shapes("no rows", "input", [_along(shape, -2, 0)]))
+        yield from alone(_shapes("no columns", "input", [_along(shape, -1, 0)]))
     counts = [(*shape[:-3], other, *shape[-2:]) for other in (channels + 1, 0)]
     yield from _shapes("channels of input", "input", counts)
     if case.params.padding == "same":
@@ -143,7 +151,8 @@ def _input(case: Case) -> Iterator[Edit]:
 
 def _weight(case: Case) -> Iterator[Edit]:
     shape = case.weight.shape
-    yield from alone(_shapes("rank of weight", "weight", [shape[:1], shape[:3], (*shape, 1)]))
+    ranks = [shape[:0], shape[:1], shape[:2], shape[:3], (*shape, 1)]
+    yield from alone(_shapes("rank of weight", "weight", ranks))
     empty = [(*shape[:2], 0, shape[3]), (*shape[:3], 0)]
     yield from alone(_shapes("empty kernel", "weight", empty))
     yield from alone(_shapes("no out_channels", "weight", [(0, *shape[1:])]))
@@ -186,9 +195,8 @@ def _operands(case: Case) -> list[str]:
 
 
 def _dtypes(case: Case) -> Iterator[Edit]:
-    others = ("float64", "float32", "bfloat16", "complex64", "int64")
     for target in _operands(case):
-        for other in others:
+        for other in DTYPES:
             if other != case.dtype:
                 yield Edit(f"dtype of {target}", target, "dtype", other)
 

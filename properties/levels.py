@@ -91,9 +91,16 @@ def _stride(case: Case) -> dict[str, str]:
         "stride": _pair(stride),
         "stride_h": "1" if stride[0] == 1 else "2 or more",
         "stride_w": "1" if stride[1] == 1 else "2 or more",
+        "stride_w_size": _bits(stride[1]),
         "stride_vs_kernel": "larger" if larger else "within",
         "remainder": "left over" if left_over else "none",
     }
+
+
+def _bits(step: int) -> str:
+    if step < 2**13:
+        return "below 2^13"
+    return "2^13 or more" if step < 2**31 else "2^31 or more"
 
 
 def _padding(case: Case) -> dict[str, str]:

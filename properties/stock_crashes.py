@@ -1,4 +1,4 @@
-"""The known crash of oneDNN, pytorch#195394: in each dtype, and in double backward."""
+"""The known crashes of oneDNN: pytorch#195394 in each dtype and in double backward, and another."""
 
 from __future__ import annotations
 
@@ -149,5 +149,33 @@ CRASHES: tuple[KnownDefect, ...] = (
             **_AGAIN,
         ),
         avoid=Avoidance(min_width=3),
+    ),
+    KnownDefect(
+        id="onednn-wide-stride",
+        summary="SIGSEGV or SIGFPE in the gradient of the input of oneDNN's strided kernels "
+        "(brgconv_strided), whose code is made column by column of the stride: from about 4000 on "
+        "it takes a second, from 8192 on it ends the process or is never ready; for 2^31 and more "
+        "oneDNN takes other kernels. So in bfloat16 and float16",
+        upstream="",
+        affected=build("onednn.enabled", cpu="AVX512"),
+        region={
+            "dtype": ("float32", "complex64"),
+            "images": ("some",),
+            "groups": ("1", "2"),
+            "passes": ("input", "input+weight", "input+bias", "input+weight+bias"),
+            "stride_w_size": ("2^13 or more",),
+            "work": LARGE,
+            "mode": ONEDNN,
+        },
+        kind="crash",
+        shows_as=("hang",),
+        case=call(
+            "float32",
+            ones(16, 32, 1, 1),
+            ones(32, 32, 1, 1),
+            gradients=("input",),
+            grad_output=ones(16, 32, 1, 1),
+            stride=[1, 2**20],
+        ),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from properties.domain import FACTORS
 from properties.known import KnownDefect
 from properties.proofs import call, ones
 
@@ -101,9 +102,24 @@ UNREFUSED: tuple[KnownDefect, ...] = (
         summary="without input channels the output has no channels either, and no bias",
         upstream="",
         affected=_ANY,
-        region={"in_channels": ("0",)},
+        region={"in_channels": ("0",), "passes": ("forward",)},
         kind="shape",
-        shows_as=("error",),  # of the backward pass, to which no grad_output fits
         case=call("float32", ones(1, 0, 3, 3), ones(2, 0, 2, 2), ones(2)),
+    ),
+    KnownDefect(
+        id="torch-no-channels-gradients",
+        summary="without input channels there is no backward pass, since no grad_output fits the "
+        "output without channels",
+        upstream="",
+        affected=_ANY,
+        region={"in_channels": ("0",), "passes": FACTORS["passes"][1:]},
+        kind="error",
+        case=call(
+            "float32",
+            ones(1, 0, 3, 3),
+            ones(2, 0, 2, 2),
+            gradients=("weight",),
+            grad_output=ones(1, 2, 2, 2),
+        ),
     ),
 )

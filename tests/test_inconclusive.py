@@ -13,6 +13,7 @@ import pytest
 from properties import test_coverage
 from properties import violations as v
 from properties.case import Case
+from properties.covering import Covering
 from properties.domain import Domain
 from properties.implementation import Implementation
 from properties.items import Record
@@ -291,6 +292,34 @@ def test_a_pair_of_levels_without_a_verdict_is_not_covered(
     else:
         property_(conv2d)
     assert (search.cells, search.cases, search.inconclusive) == ((1, 2), 1, 1)
+
+
+@pytest.mark.parametrize(("late", "fails"), [(False, True), (True, False)])
+def test_a_pair_of_levels_without_a_call_fails_the_whole(
+    late: bool, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An array that finds no call for a pair verified less than it planned; not so one cut short.
+
+    In a narrower domain the pair is not planned.
+    """
+    search = Search()
+    search.deadline = 0.0 if late else None
+    conv2d: Any = SimpleNamespace(shard=Shard(), search=search, trial=never, check=never)
+    monkeypatch.setattr(test_coverage, "covered", lambda planned, hit: {})
+    missing: dict[bool, Any] = {}
+    for whole in (True, False):
+        builder: Any = SimpleNamespace(
+            planned=frozenset({"a", "b"}), lost=lambda: frozenset({"b"}), build=lambda: iter(())
+        )
+        array = Covering(builder, whole)
+        missing[whole] = (array.planned, array.missing)
+        monkeypatch.setattr(test_coverage, "_array", lambda subject, array=array: array)
+        if whole and fails:
+            with pytest.raises(Unverified, match=r"^no call was found for .*b"):
+                test_coverage.test_every_pair_of_levels(conv2d)
+        else:
+            test_coverage.test_every_pair_of_levels(conv2d)
+    assert missing == {True: ({"a", "b"}, {"b"}), False: ({"a"}, set())}
 
 
 def test_a_run_on_two_devices(tmp_path: Path) -> None:

@@ -218,3 +218,14 @@ def test_negative_views_are_those_of_any_operand(operand: str) -> None:
     plain = Case(one, one, Tensor((1,), Recipe("ones")), gradients=("weight",), grad_output=one)
     negated = {operand: replace(plain.tensors[operand], layout="negated")} if operand else {}
     assert levels(plain.replace(**negated))["negative_views"] == ("some" if operand else "none")
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [(2**13 - 1, "below 2^13"), (2**13, "2^13 or more"), (2**31 - 1, "2^13 or more"),
+     (2**31, "2^31 or more")],
+)  # fmt: skip
+def test_a_wide_stride_is_one_of_columns(step: int, found: str) -> None:
+    """A stride of as many rows is not meant."""
+    assert level("stride_w_size", (5, 5), (1, 1, 2, 2), stride=(1, step)) == found
+    assert level("stride_w_size", (5, 5), (1, 1, 2, 2), stride=(step, 1)) == "below 2^13"

@@ -43,6 +43,7 @@ ENDS = "test_ends_of_the_range_lie_in_their_enclosures"
 PAIRS = "test_every_pair_of_levels"
 EMPTY = "test_an_empty_batch_has_an_empty_output"
 CHANNELLESS = "test_without_input_channels_the_output_is_the_bias"
+STEPS = "test_steps_beyond_every_extent_are_steps"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
@@ -90,6 +91,7 @@ PROPERTIES = (
     PAIRS,
     EMPTY,
     CHANNELLESS,
+    STEPS,
     TRAINING,
     *ENDINGS,
 )
