@@ -23,6 +23,11 @@ from tests.mutants import (
     list_modules,
     list_numerics,
     list_paths,
+    list_reported_channels,
+    list_reported_geometry,
+    list_reported_gradients,
+    list_reported_numbers,
+    list_reported_tails,
     list_special,
     list_stale,
     list_values,
@@ -53,6 +58,11 @@ MUTANTS: tuple[Mutant, ...] = (
     *list_values.ROUNDING,
     *list_values.VALIDATION,
     *list_errors.ERRORS,
+    *list_reported_geometry.REPORTED_GEOMETRY,
+    *list_reported_channels.REPORTED_CHANNELS,
+    *list_reported_tails.REPORTED_TAILS,
+    *list_reported_gradients.REPORTED_GRADIENTS,
+    *list_reported_numbers.REPORTED_NUMBERS,
 )
 
 __all__ = ["CLASSES", "MUTANTS", "PROPERTIES", "SURVIVORS", "Call", "Mutant"]

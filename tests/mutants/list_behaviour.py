@@ -125,6 +125,7 @@ MEMORY = (
         Call(layouts=("weight",)),
         Call(layouts=("input",)),
         klass="layout",
+        source="pytorch#16018",
         region={"weight_layout": "channels_last"},
     ),
     Mutant(

@@ -12,6 +12,7 @@ EXTENTS = (
         Call(x=(1, 1, 257, 512), w=(1, 1, 1, 1)),
         Call(x=(1, 1, 256, 512), w=(1, 1, 1, 1)),
         klass="extent",
+        source="mlx#3248 (2^31 there)",
         region={"output": "more than 2^17 elements"},
     ),
     Mutant(

@@ -53,6 +53,7 @@ MODULES = (
         Call(padding=(0, 1), padding_mode="replicate"),
         Call(padding=(1, 1), padding_mode="replicate"),
         klass="geometry",
+        source="pytorch#37844",
         region={"padding_mode": "not zeros", "padding": "unequal"},
     ),
     Mutant(

@@ -20,6 +20,7 @@ NUMERICS = (
         (VALUE,),
         Call(kind="wide13"),
         klass="precision",
+        source="pytorch#107514",
         region={"dtype": "float32"},
     ),
     Mutant(

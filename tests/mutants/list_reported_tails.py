@@ -1,0 +1,97 @@
+"""The list of mutants re-created from reports of wrong tails, tables and indices."""
+
+from __future__ import annotations
+
+from tests.mutants.catalogue import EMPTY, INTEGERS, LARGE, POINTWISE, VALUE, Call, Mutant
+
+REPORTED_TAILS = (
+    Mutant(
+        "reported_tails:last_odd_column_unwritten",
+        "the last of an odd number of columns is unwritten",
+        (INTEGERS,),
+        Call(x=(2, 4, 7, 7)),
+        klass="tail",
+        source="CMSIS_5#1168",
+        region={"output_width": "odd"},
+    ),
+    Mutant(
+        "reported_tails:last_tile_of_winograd_lost",
+        "the last 4x4 tile of a plain 3x3 kernel is lost if five to seven are left of eight",
+        (INTEGERS,),
+        Call(x=(1, 4, 6, 22)),
+        Call(x=(1, 4, 6, 18)),
+        klass="tail",
+        source="TNN#394",
+        region={
+            "kernel": "3x3",
+            "stride": "1",
+            "dilation": "1",
+            "groups": "1",
+            "tiles": "5 to 7 modulo 8",
+        },
+    ),
+    Mutant(
+        "reported_tails:first_pixel_of_last_block_lost",
+        "one pixel of each plane is lost if one is left over of eight",
+        (INTEGERS,),
+        Call(x=(1, 4, 5, 5), stride=(2, 2), padding=(1, 1)),
+        Call(x=(1, 4, 14, 14), stride=(2, 2)),
+        klass="tail",
+        source="ncnn#1283",
+        region={
+            "kernel": "3x3",
+            "stride": "2",
+            "padding": "1 or more",
+            "output positions": "1 modulo 8, 9 or more",
+        },
+    ),
+    Mutant(
+        "reported_tails:pointwise_adds_to_unwritten_memory",
+        "a 1x1 kernel adds to what memory holds",
+        (POINTWISE,),
+        Call(w=(4, 4, 1, 1)),
+        klass="memory",
+        source="ComputeLibrary#395",
+        region={"kernel": "1x1"},
+    ),
+    Mutant(
+        "reported_tails:products_rounded_up_to_32",
+        "unwritten products fill the last 32",
+        (VALUE,),
+        Call(),
+        Call(x=(2, 32, 2, 2), w=(4, 32, 1, 1)),
+        klass="tail",
+        source="clip.cpp#11",
+        region={"products": "not a multiple of 32"},
+    ),
+    Mutant(
+        "reported_tails:channels_past_the_table_overwrite",
+        "output channels from the 513th on overwrite the first ones",
+        (LARGE,),
+        Call(x=(1, 1, 2, 2), w=(600, 1, 1, 1)),
+        Call(x=(1, 1, 2, 2), w=(512, 1, 1, 1)),
+        klass="extent",
+        source="pytorch#129207 (2^16 there)",
+        region={"out_channels": "more than 512"},
+    ),
+    Mutant(
+        "reported_tails:unfolded_matrix_ends_early",
+        "outputs of more than 2^19 unfolded products are left without data",
+        (LARGE,),
+        Call(x=(1, 2, 300, 300), w=(1, 2, 3, 3)),
+        Call(x=(1, 2, 100, 100), w=(1, 2, 3, 3)),
+        klass="extent",
+        source="mlx#3138 (2^32 there, of conv3d)",
+        region={"products": "more than 2^19 in all"},
+    ),
+    Mutant(
+        "reported_tails:no_images_end_the_process",
+        "an empty batch ends the process",
+        (EMPTY,),
+        Call(x=(0, 4, 7, 6)),
+        klass="extent",
+        source="tensorflow#238",
+        region={"batch": "0"},
+        fatal="crash",
+    ),
+)
