@@ -36,6 +36,8 @@ def compare(target: Target, call: Call) -> list[str]:
     """Make the calls with both; return the differences in results, aliasing and operands."""
     if call.invalid:
         return compare_invalid(target, call)
+    if call.refused:
+        return compare_refused(target, call)
     if call.before is not None:
         assert compare(target, call.before) == []
     found: list[str] = []
@@ -107,9 +109,17 @@ def operands(call: Call, seed: int) -> Tensors:
 
 def placed(values: Any, layout: str, dtype: torch.dtype) -> torch.Tensor:
     """Return a tensor of these values that lies in memory as the layout says."""
-    name, _, offset = layout.partition(" ")  # "channels_last offset" is no layout of the suite
+    name, _, more = layout.partition(" ")  # "channels_last offset" is no layout of the suite
+    if more == "negated":
+        return torch._neg_view(placed(-values, name, dtype))
+    if more == "expanded-images":
+        return placed(values[:1], name, dtype).expand(values.shape)
+    if more == "every-other-channel":
+        wide = np.full_like(values, GAP).repeat(2, axis=1)
+        wide[:, ::2] = values
+        return placed(wide, name, dtype)[:, ::2]
     place = layouts.place(values.shape, name)
-    if offset:
+    if more == "offset":
         place = replace(place, offset=3, size=place.size + 3)
     memory = np.full(place.shift + place.size, GAP)
     memory[place.shift + place.places(values.shape).ravel()] = values.ravel()
@@ -127,12 +137,26 @@ def results(target: Target, call: Call, place: Place, plain: bool = False) -> di
     params |= {"dilation": call.dilation, "padding_mode": call.padding_mode}
     request = {"mode": mode, "derivative": call.derivative, "params": params}
     request["gradients"] = call.gradients
-    if call.mode == "initial":
+    if call.mode in ("initial", "to-device"):
         torch.manual_seed(1)
         layer = executor.blueprint(request, place.leaves).fresh()
+        layer = layer if call.mode == "initial" else layer.to("cpu")
         return {"output": torch.cat([part.detach().flatten() for part in layer.parameters()])}
+    if call.mode == "vmap-bias":
+        return {"output": over_biases(target, place.leaves, call)}
+    threads, request["mode"] = torch.get_num_threads(), mode.replace("three threads", "eager")
+    torch.set_num_threads(3 if mode == "three threads" else threads)
     found = executor.call(request, place, operands(call, 1) if call.between else None)
+    torch.set_num_threads(threads)
     return {name: value if value is None else value.detach() for name, value in found.items()}
+
+
+def over_biases(target: Target, tensors: Tensors, call: Call) -> torch.Tensor:
+    """Return the outputs of one call with two equal biases, by a vmap over these alone."""
+    x, w, b = (tensors[name].detach() for name in ("input", "weight", "bias"))
+    rest = (call.stride, call.padding, call.dilation, call.groups)
+    found: torch.Tensor = torch.vmap(lambda bias: target(x, w, bias, *rest))(torch.stack([b, b]))
+    return found
 
 
 def _executor(target: Target, call: Call) -> Executor:
@@ -140,7 +164,7 @@ def _executor(target: Target, call: Call) -> Executor:
 
     Of a mutant there is none that is a function and has calls of layers.
     """
-    of_layers = call.mode in (*OF_LAYERS, "initial") or call.padding_mode != "zeros"
+    of_layers = call.mode in (*OF_LAYERS, "initial", "to-device") or call.padding_mode != "zeros"
     if (of_layers or "padding_mode" in call.invalid) and not isinstance(target, type):
         target = torch.nn.Conv2d
     executor = Executor("cpu")
@@ -165,6 +189,18 @@ def compare_invalid(target: Target, call: Call) -> list[str]:
             found += [f"{name} was written" for name in reply["changed"]]
             found += compare(target, replace(call, invalid=""))
     assert tried, f"no edit of this call is named {call.invalid}"
+    return found
+
+
+def compare_refused(target: Target, call: Call) -> list[str]:
+    """Return what is wrong in how a call is refused that torch refuses as it is."""
+    found = []
+    for callee in (F.conv2d, target):
+        try:
+            answer = results(callee, call, Place({}, operands(call, 0)))
+            found.append(f"it was not refused: {answer}")
+        except (RuntimeError, ValueError):
+            continue
     return found
 
 

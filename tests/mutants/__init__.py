@@ -15,6 +15,7 @@ from tests.mutants import (
     list_empty,
     list_errors,
     list_extents,
+    list_gaps,
     list_geometry,
     list_gradients,
     list_grouping,
@@ -63,6 +64,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *list_reported_tails.REPORTED_TAILS,
     *list_reported_gradients.REPORTED_GRADIENTS,
     *list_reported_numbers.REPORTED_NUMBERS,
+    *list_gaps.GAPS,
 )
 
 __all__ = ["CLASSES", "MUTANTS", "PROPERTIES", "SURVIVORS", "Call", "Mutant"]

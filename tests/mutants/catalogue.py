@@ -125,7 +125,8 @@ class Call:
     special      elements of operands: name, flat index, value
     gradients    the operands that they are asked of; of a derivative that asks itself, none
     derivative   as in a `Case`, along directions of ones
-    mode         as in a `Case`, or "initial": the parameters of a fresh layer are the result
+    mode         as in a `Case`, or one of tests/calls.py: "initial" and "to-device", where the
+                 parameters of a fresh layer are the result, "vmap-bias" and "three threads"
     calls        how often it is made, in the same tensors and the same layer, each time with
                  other values unless `repeat`, but for the operands that it `keeps`
     before       a call that is made first, and is right
@@ -134,6 +135,7 @@ class Call:
     strides      those of the output count, too
     unseen       torch does not count the changes of the operands
     invalid      the call is made with each edit of this name (`properties.edits`), then as it is
+    refused      the call is invalid as it is: torch refuses it
     """
 
     x: tuple[int, ...] = (2, 4, 7, 6)
@@ -161,6 +163,7 @@ class Call:
     strides: bool = False
     unseen: bool = False
     invalid: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True)
