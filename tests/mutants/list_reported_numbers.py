@@ -116,7 +116,7 @@ REPORTED_NUMBERS = (
         "reported_numbers:input_sought_where_it_was",
         "another input of the same size is sought where the first one was",
         (LINEAR_INPUT,),
-        Call(before=Call()),
+        Call(before=Call(kind="ones")),
         Call(calls=2),
         klass="state",
         source="pytorch#52463",
