@@ -11,9 +11,8 @@ from tests.mutants.catalogue import (
     ENDS,
     FORM,
     INITIAL,
-    INTEGERS,
+    LARGE,
     PAIRS,
-    REFUSED,
     SEES,
     SEQUENCES,
     Call,
@@ -38,7 +37,7 @@ GAPS = (
     Mutant(
         "gaps:h0_crashes",
         "images without rows or columns end the process",
-        (REFUSED, EDITED),
+        (EDITED,),
         NO_ROWS,
         klass="extent",
         region={"invalid": "no rows or no columns"},
@@ -47,7 +46,7 @@ GAPS = (
     Mutant(
         "gaps:h0_answered",
         "images without rows or columns are answered",
-        (REFUSED, EDITED),
+        (EDITED,),
         NO_ROWS,
         klass="extent",
         region={"invalid": "no rows or no columns"},
@@ -125,7 +124,7 @@ GAPS = (
     Mutant(
         "gaps:rank2_weight2",
         "a matrix is taken for a 1x1 kernel",
-        (REFUSED, EDITED),
+        (EDITED,),
         Call(w=(4, 4), refused=True),  # type: ignore[arg-type]
         PLAIN,
         klass="validation",
@@ -143,7 +142,7 @@ GAPS = (
     Mutant(
         "gaps:chan_tail4",
         "the last output channel is lost if some are left over of sixteen",
-        (INTEGERS,),
+        (LARGE,),
         Call(w=(18, 4, 3, 3)),
         Call(w=(17, 4, 3, 3)),
         klass="tail",

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue import BATCH, FORMAT, GROUPS, INTEGERS, PAIRS, VALUE, Call, Mutant
+from tests.mutants.catalogue import (
+    BATCH,
+    DILATION,
+    FORMAT,
+    GRADIENTS,
+    GROUPS,
+    INTEGERS,
+    VALUE,
+    Call,
+    Mutant,
+)
 
 DEPTHWISE = (4, 1, 3, 3)
 
@@ -10,7 +20,7 @@ REPORTED_CHANNELS = (
     Mutant(
         "reported_channels:few_outputs_sum_all_groups",
         "groups of 16 channels and fewer outputs are summed",
-        (GROUPS,),
+        (INTEGERS,),
         Call(x=(2, 32, 4, 4), w=(8, 16, 3, 3), groups=2),
         Call(x=(2, 32, 4, 4), w=(32, 16, 3, 3), groups=2),
         klass="groups",
@@ -36,7 +46,7 @@ REPORTED_CHANNELS = (
     Mutant(
         "reported_channels:multiplied_depthwise_unwritten",
         "each channel's outputs but the first are unwritten",
-        (GROUPS,),
+        (GRADIENTS,),
         Call(w=(8, 1, 3, 3), groups=4),
         Call(w=DEPTHWISE, groups=4),
         klass="groups",
@@ -56,7 +66,7 @@ REPORTED_CHANNELS = (
     Mutant(
         "reported_channels:depthwise_dilation_of_three",
         "every second tap of a depthwise kernel lies one column early if the dilation is 3",
-        (GROUPS,),
+        (DILATION,),
         Call(x=(2, 4, 7, 9), w=DEPTHWISE, groups=4, dilation=(1, 3)),
         Call(x=(2, 4, 7, 9), w=DEPTHWISE, groups=4, dilation=(1, 2)),
         klass="groups",
@@ -66,7 +76,7 @@ REPORTED_CHANNELS = (
     Mutant(
         "reported_channels:depthwise_stride_two_reads_before_the_row",
         "rows of under four outputs are read from before their start",
-        (GROUPS,),
+        (INTEGERS,),
         Call(w=DEPTHWISE, groups=4, stride=(2, 2), padding=(1, 1)),
         Call(x=(2, 4, 7, 9), w=DEPTHWISE, groups=4, stride=(2, 2), padding=(1, 1)),
         klass="groups",
@@ -122,7 +132,7 @@ REPORTED_CHANNELS = (
     Mutant(
         "reported_channels:one_channel_line_gives_zeros",
         "a kernel of one row or column from one channel to one gives zeros",
-        (PAIRS,),
+        (INTEGERS,),
         Call(x=(2, 1, 7, 6), w=(1, 1, 1, 5)),
         Call(x=(2, 1, 7, 6), w=(1, 1, 2, 5)),
         klass="groups",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue import DILATION, FORM, INTEGERS, PADDING, Call, Mutant
+from tests.mutants.catalogue import DILATION, FORM, INTEGERS, PADDING, VALUE, Call, Mutant
 
 REPORTED_GEOMETRY = (
     Mutant(
@@ -107,7 +107,7 @@ REPORTED_GEOMETRY = (
     Mutant(
         "reported_geometry:later_tiles_without_right_padding",
         "columns from the 17th on see the edge repeated in the right-hand padding",
-        (PADDING,),
+        (VALUE,),
         Call(x=(1, 2, 3, 17), w=(2, 2, 3, 3), padding=(0, 1)),
         Call(x=(1, 2, 3, 16), w=(2, 2, 3, 3), padding=(0, 1)),
         klass="geometry",

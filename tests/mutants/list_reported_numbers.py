@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.catalogue import (
     EDITED,
+    FLIPPED,
     LINEAR_INPUT,
     MODES,
     PAIRS,
@@ -75,7 +76,7 @@ REPORTED_NUMBERS = (
     Mutant(
         "reported_numbers:large_batch_on_a_grid",
         "outputs of a 5x5 kernel for four images or more lie on a grid",
-        (VALUE,),
+        (FLIPPED,),
         Call(x=(4, 1, 6, 6), w=(1, 1, 5, 5), kind="wide20"),
         Call(x=(3, 1, 6, 6), w=(1, 1, 5, 5), kind="wide20"),
         klass="precision",

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue import EMPTY, INTEGERS, LARGE, POINTWISE, VALUE, Call, Mutant
+from tests.mutants.catalogue import (
+    EMPTY,
+    FLIPPED,
+    GROUPS,
+    INTEGERS,
+    LARGE,
+    POINTWISE,
+    VALUE,
+    Call,
+    Mutant,
+)
 
 REPORTED_TAILS = (
     Mutant(
@@ -17,7 +27,7 @@ REPORTED_TAILS = (
     Mutant(
         "reported_tails:last_tile_of_winograd_lost",
         "the last 4x4 tile of a plain 3x3 kernel is lost if five to seven are left of eight",
-        (INTEGERS,),
+        (GROUPS,),
         Call(x=(1, 4, 6, 22)),
         Call(x=(1, 4, 6, 18)),
         klass="tail",
@@ -33,7 +43,7 @@ REPORTED_TAILS = (
     Mutant(
         "reported_tails:first_pixel_of_last_block_lost",
         "one pixel of each plane is lost if one is left over of eight",
-        (INTEGERS,),
+        (FLIPPED,),
         Call(x=(1, 4, 5, 5), stride=(2, 2), padding=(1, 1)),
         Call(x=(1, 4, 14, 14), stride=(2, 2)),
         klass="tail",

@@ -8,10 +8,31 @@ from __future__ import annotations
 
 _RARE = "the property draws no call in which all of its factors meet"
 _FOUND = f"{_RARE}; every pair of levels finds it"
+_LONE = f"{_RARE}, nor has the covering array one"
+_NO_LEVEL = "no property draws such calls yet"
 
 SURVIVORS = {
-    "grad_weight_of_dilated_rows_flipped": f"{_RARE}, nor has the covering array one",
+    "bias_vmapped_alone": f"{_NO_LEVEL}: a vmap over the bias alone",
+    "depthwise_grad_weight_misses_last_row": _LONE,
+    "grad_input_of_sixteen_channels_coarse": _LONE,
+    "grad_weight_of_dilated_rows_flipped": _LONE,
+    "grouped_empty": f"{_NO_LEVEL}: empty batches with groups",
+    "h0_answered": f"{_NO_LEVEL}: images without rows or columns",
+    "h0_crashes": f"{_NO_LEVEL}: images without rows or columns",
+    "half_sums_of_one_channel": _LONE,
+    "huge_finite_nan": f"{_NO_LEVEL}: a single product that overflows",
+    "huge_finite_neg": f"{_NO_LEVEL}: a single product that overflows",
+    "huge_stride2": f"{_NO_LEVEL}: strides of more than 31 bits",
+    "nan_under_inference": f"{_NO_LEVEL}: special values without grad mode",
+    "neg_last": f"{_NO_LEVEL}: channels_last inputs whose negation is pending",
+    "nhwc_channel_step": f"{_NO_LEVEL}: every second channel of a channels_last input",
+    "nhwc_expanded": f"{_NO_LEVEL}: a channels_last image expanded to a batch",
     "one_channel_weight_read_by_taps": _FOUND,
     "plane_tail_left_at_bias": _FOUND,
+    "rank2_weight2": f"{_NO_LEVEL}: a weight of two axes",
     "second_group_of_pointwise_lost": _FOUND,
+    "threads3": f"{_NO_LEVEL}: a number of threads but one and four",
+    "ToDevice": f"{_NO_LEVEL}: layers that are moved",
+    "winograd_of_whole_blocks_in_tf32": _LONE,
+    "zeros_among_many_channels": _LONE,
 }
