@@ -112,12 +112,6 @@ def placed(values: Any, layout: str, dtype: torch.dtype) -> torch.Tensor:
     name, _, more = layout.partition(" ")  # "channels_last offset" is no layout of the suite
     if more == "negated":
         return torch._neg_view(placed(-values, name, dtype))
-    if more == "expanded-images":
-        return placed(values[:1], name, dtype).expand(values.shape)
-    if more == "every-other-channel":
-        wide = np.full_like(values, GAP).repeat(2, axis=1)
-        wide[:, ::2] = values
-        return placed(wide, name, dtype)[:, ::2]
     place = layouts.place(values.shape, name)
     if more == "offset":
         place = replace(place, offset=3, size=place.size + 3)
