@@ -19,7 +19,6 @@ SURVIVORS = {
     "grouped_empty": f"{_NO_LEVEL}: empty batches with groups",
     "h0_answered": f"{_NO_LEVEL}: images without rows or columns",
     "h0_crashes": f"{_NO_LEVEL}: images without rows or columns",
-    "half_sums_of_one_channel": _LONE,
     "huge_stride2": f"{_NO_LEVEL}: strides of more than 31 bits",
     "nan_under_inference": f"{_NO_LEVEL}: special values without grad mode",
     "neg_last": f"{_NO_LEVEL}: channels_last inputs whose negation is pending",
