@@ -9,12 +9,12 @@ from tests.mutants.catalogue import (
     EDITED,
     EMPTY,
     ENDS,
-    FORM,
     INITIAL,
     LARGE,
     PAIRS,
     SEES,
     SEQUENCES,
+    STEPS,
     Call,
     Mutant,
 )
@@ -115,7 +115,7 @@ GAPS = (
     Mutant(
         "gaps:huge_stride2",
         "a stride of more than 31 bits ends the process",
-        (FORM,),
+        (STEPS,),
         Call(stride=(2**31, 1)),
         klass="extent",
         region={"stride": "2^31 or more"},
