@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -101,6 +101,12 @@ def _to_dtype(plan: Blueprint) -> Any:
     return layer.to(dtype)
 
 
+def _to_device(plan: Blueprint) -> Any:
+    built = replace(plan, arguments={**plan.arguments, "device": "cpu"}).fresh()
+    values = {name: tensor.detach().cpu() for name, tensor in plan.parameters.items()}
+    return fill(built, values).to(plan.arguments["device"])
+
+
 def _to_memory_format(plan: Blueprint) -> Any:
     values = {name: tensor.detach().contiguous() for name, tensor in plan.parameters.items()}
     return fill(plan.fresh(), values).to(memory_format=torch.channels_last)
@@ -123,6 +129,7 @@ LAYERS: Mapping[str, Callable[[Blueprint], Any]] = {
     "deepcopy": _deepcopy,
     "pickle": _pickle,
     "to-dtype": _to_dtype,
+    "to-device": _to_device,
     "to-memory_format": _to_memory_format,
     "lazy": _lazy,
 }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from properties.case import Case, Tensor
 from properties.dtypes import DTYPES, FLOATING, Exact
-from properties.strategies import among, cases, seeds
+from properties.strategies import among, cases, grad_modes, seeds
 from properties.values import Recipe
 
 NAN, INF = float("nan"), float("inf")
@@ -28,7 +28,8 @@ def specials(draw: st.DrawFn) -> Case:
     They lie anywhere in one operand, of a complex number in the real part or in both. Which operand
     is drawn as one of four; those that are not there give way to the input.
     """
-    case = draw(cases(values=EXACT, dtype=FLOATING))
+    mode = draw(among("grad mode", grad_modes()))
+    case = draw(cases(values=EXACT, dtype=FLOATING, mode=(mode,)))
     values = draw(among("special", SPECIAL))
     wanted = draw(among("operand", ("input", "weight", "bias", "grad_output")))
     place, in_one_part = draw(seeds()), draw(st.booleans())

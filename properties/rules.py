@@ -26,8 +26,8 @@ KNOWN: Levels = {
     for factor in {**DOMAIN, **PLANNED, **FIXED}
 }  # fmt: skip
 OF_LAYERS = (
-    "functional_call", "eval", "state_dict", "deepcopy", "pickle", "to-dtype", "to-memory_format",
-    "lazy",
+    "functional_call", "eval", "state_dict", "deepcopy", "pickle", "to-dtype", "to-device",
+    "to-memory_format", "lazy",
 )  # fmt: skip
 
 

@@ -176,6 +176,11 @@ def layer_of(torch, new, t):
         layer(t["input"].detach().to(wide))
     return layer.to(dtype)
 """,
+    "to-device": """\
+def layer_of(torch, new, t):
+    layer = new(t["weight"].dtype).to("cpu")
+    return filled(torch, layer, {n: v.detach().cpu() for n, v in t.items()}).to(DEVICE)
+""",
     "to-memory_format": """\
 def layer_of(torch, new, t):
     plain = {n: v.detach().contiguous() for n, v in t.items()}

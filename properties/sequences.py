@@ -11,15 +11,13 @@ from hypothesis import strategies as st
 from properties import known
 from properties.case import OPERANDS, Case, Tensor
 from properties.domain import FACTORS, active, pair_of
-from properties.feasibility import left_by_mode
 from properties.levels import levels
 from properties.steps import Calls, Step
-from properties.strategies import among, cases, other_cases, seeds
+from properties.strategies import among, cases, grad_modes, other_cases, seeds
 from properties.values import Recipe
 
 # Half of them without gradients: what an implementation keeps, it often keeps of inference only.
 PASSES = ("forward",) * 7 + FACTORS["passes"][1:]
-MODES = ("eager", "eager", "eager", "no_grad", "eval")  # of the first call
 VALUES = ("integers", "normal")  # the values of one call must not pass for those of another
 
 
@@ -73,7 +71,7 @@ def sequences(draw: st.DrawFn) -> Calls:
     changes = [CHANGES[name] for name in names]
     stride = draw(among("another stride", active().options("stride")))
     touch = draw(among("touched", TOUCHED)), draw(seeds())
-    mode = draw(among("grad mode", _modes()))
+    mode = draw(among("grad mode", grad_modes()))
     case = draw(cases(values=VALUES, passes=PASSES, mode=(mode,)))
     padded = [repadded(case, padding) for padding in active().options("padding")]
     dilated = [redilated(case, dilation) for dilation in active().options("dilation")]
@@ -85,12 +83,6 @@ def sequences(draw: st.DrawFn) -> Calls:
         "drawn": draw(other_cases(values=VALUES, passes=PASSES)) if drawn else case,
     }
     return Calls(sequence(case, changes, others, touch))
-
-
-def _modes() -> tuple[str, ...]:
-    """Return what the first call may be made under; eager if the domain has none of them."""
-    left = left_by_mode(active())
-    return tuple(mode for mode in MODES if mode in left) or MODES[:1]
 
 
 def sequence(

@@ -20,8 +20,10 @@ from properties.case import Case
 from properties.composition import Choose, compose, seed_from
 from properties.domain import OutOfDomain, active
 from properties.drafts import VALUES
+from properties.feasibility import left_by_mode
 
 Draw = st.DrawFn
+GRAD_MODES = ("eager", "eager", "eager", "no_grad", "eval")
 
 
 @cache
@@ -82,6 +84,12 @@ def _case(
         active().within(**{factor: (needed,)})
     domain = active().within(**{"mode": ("eager",), **only})
     return compose(_chooser(draw, part), domain, tuple(values), derivative)
+
+
+def grad_modes() -> tuple[str, ...]:
+    """Return the modes of training and of inference in the domain, or the plain one."""
+    left = left_by_mode(active())
+    return tuple(mode for mode in GRAD_MODES if mode in left) or GRAD_MODES[:1]
 
 
 @st.composite

@@ -78,6 +78,11 @@ class Conv2d(torch.nn.Conv2d):
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self.history.append("restored")
 
+    def to(self, *arguments: Any, **named: Any) -> Any:
+        """Note that it was moved."""
+        self.history.append("moved")
+        return super().to(*arguments, **named)
+
     def forward(self, x: Any) -> Any:
         """Note how it was called."""
         y = super().forward(x)

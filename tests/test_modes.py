@@ -71,7 +71,8 @@ SEEN: dict[str, Callable[[Calls, Calls], bool]] = {
     "state_dict": lambda f, b: len(f) == 2 and f[1]["history"][1:] == ["loaded"],
     "deepcopy": lambda f, b: len(f) == 2 and f[1]["history"][1:] == ["restored"],
     "pickle": lambda f, b: len(f) == 2 and f[1]["history"][1:] == ["restored"],
-    "to-dtype": lambda f, b: f[-1]["history"] == ["built in torch.float64"],
+    "to-dtype": lambda f, b: f[-1]["history"] == ["built in torch.float64", "moved"],
+    "to-device": lambda f, b: f[-1]["history"][-1] == "moved",
     "to-memory_format": lambda f, b: f[0]["strides"] == FORWARD.weight.strides,
 }
 

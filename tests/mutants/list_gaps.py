@@ -9,12 +9,12 @@ from tests.mutants.catalogue import (
     EDITED,
     EMPTY,
     ENDS,
-    INITIAL,
     LARGE,
     PAIRS,
     SEES,
     SEQUENCES,
     STEPS,
+    VALUE,
     Call,
     Mutant,
 )
@@ -79,7 +79,7 @@ GAPS = (
     Mutant(
         "gaps:nhwc_channel_step",
         "every second channel of a channels_last input is read as its neighbour",
-        (PAIRS,),
+        (VALUE,),
         Call(layouts=("input:channels_last-every-other-channel",)),
         Call(layouts=("input",)),
         klass="layout",
@@ -97,7 +97,7 @@ GAPS = (
     Mutant(
         "gaps:neg_last",
         "the sign of a negated channels_last input is lost",
-        (PAIRS,),
+        (VALUE,),
         Call(layouts=("input:channels_last negated",)),
         Call(layouts=("input:negated",)),
         klass="layout",
@@ -160,7 +160,7 @@ GAPS = (
     Mutant(
         "gaps:ToDevice",
         "a layer that is moved to a device loses its weight",
-        (INITIAL,),
+        (ASKED,),
         Call(mode="to-device"),
         Call(mode="initial"),
         klass="layer",

@@ -16,13 +16,11 @@ SURVIVORS = {
     "depthwise_grad_weight_misses_last_row": _LONE,
     "grad_input_of_sixteen_channels_coarse": _LONE,
     "grad_weight_of_dilated_rows_flipped": _LONE,
-    "nan_under_inference": f"{_NO_LEVEL}: special values without grad mode",
     "neg_last": f"{_NO_LEVEL}: channels_last inputs whose negation is pending",
     "one_channel_weight_read_by_taps": _FOUND,
     "plane_tail_left_at_bias": _FOUND,
     "second_group_of_pointwise_lost": _FOUND,
     "threads3": f"{_NO_LEVEL}: a number of threads but one and four",
-    "ToDevice": f"{_NO_LEVEL}: layers that are moved",
     "winograd_of_whole_blocks_in_tf32": _LONE,
     "zeros_among_many_channels": _LONE,
 }
