@@ -31,6 +31,8 @@ def memory_levels(case: Case) -> dict[str, str]:
         # Torch convolves the sum of the parts too, which is dense whatever they are.
         nhwc = nhwc or any(reads_as_channels_last(dense(form)) for form in (image, weight))
         image = copied(image)  # as the gradient of the weight, which conjugates it, does
+        if memory_format(weight) == "contiguous":
+            weight = dense(weight)  # as the sum of the parts is, of an expanded one, too
     return {
         **layouts,
         "negative_views": "some" if "negated" in layouts.values() else "none",

@@ -188,14 +188,14 @@ GRADIENTS: tuple[KnownDefect, ...] = (
         ),
     ),
     KnownDefect(
-        id="onednn-strided-1x1-weight-float32",
-        summary="writes past its scratch memory in the float32 gradient of weight or bias of a "
-        "strided 1x1 kernel, channels_last with fewer than 16 input channels, for large images",
+        id="onednn-strided-1x1-weight-large",
+        summary="writes past its scratch memory in the gradient of weight or bias of a strided 1x1 "
+        "kernel, channels_last with fewer than 16 input channels, for large images also in float32",
         upstream="",
         affected=build("onednn.enabled", cpu="AVX512"),
         region={
             **_ONE_BY_ONE,
-            "dtype": ("float32", "complex64"),
+            "dtype": ("float32", "complex64", "bfloat16"),
             "mode": tuple(mode for mode in FACTORS["mode"] if mode != "onednn-off"),
             "work": ("several images or groups, or large",),
             "passes": _OF_PARAMETERS,

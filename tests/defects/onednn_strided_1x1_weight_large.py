@@ -1,7 +1,7 @@
-"""Torch's defect onednn-strided-1x1-weight-float32.
+"""Torch's defect onednn-strided-1x1-weight-large.
 
-Symptom: writes past its scratch memory in the float32 gradient of weight or bias of a strided 1x1
-kernel, channels_last with fewer than 16 input channels, for large images.
+Symptom: writes past its scratch memory in the gradient of weight or bias of a strided 1x1 kernel,
+channels_last with fewer than 16 input channels, for large images also in float32.
 
 Seen with torch 2.13, device_name cpu, onednn.enabled True, cpu AVX512.
 
