@@ -110,6 +110,7 @@ def test_declared_rows_are_told_in_a_line_each(tmp_path: Path) -> None:
         "large": 0.0,
         "room": "",
         "own": False,
+        "call_seconds": 0.0,
     }
     session: Any = SimpleNamespace(**told, rows=rows, domain=Domain(), shard=Shard())
     assert header(session)[1:-1] == [f"  declared: {line}" for line in lines]

@@ -76,6 +76,8 @@ def _require_operands(x: Tensor, weight: Tensor, bias: Tensor | None, groups: in
         raise ValueError("the operands have one dtype and one device")
     if x.dim() not in (3, 4) or weight.dim() != 4 or 0 in (len(weight), *weight.shape[2:]):
         raise ValueError(f"input {tuple(x.shape)}, weight {tuple(weight.shape)}")
+    if 0 in x.shape[-2:] and 0 not in x.shape[:-2]:
+        raise ValueError(f"input {tuple(x.shape)} has no rows or no columns")
     if x.shape[-3] != weight.shape[1] * groups or len(weight) % groups:
         raise ValueError(f"{groups} groups of {tuple(weight.shape)} do not fit {tuple(x.shape)}")
     if bias is not None and bias.shape != weight.shape[:1]:
