@@ -87,6 +87,9 @@ class Started:
             os.close(read_other)
         elif stdout:
             other = os.open(stdout, os.O_WRONLY)
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            # So a shell starts what is put in the background; a child would ignore Ctrl-C, too.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", *command],
             cwd=directory,
