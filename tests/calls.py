@@ -131,10 +131,9 @@ def results(target: Target, call: Call, place: Place, plain: bool = False) -> di
     params |= {"dilation": call.dilation, "padding_mode": call.padding_mode}
     request = {"mode": mode, "derivative": call.derivative, "params": params}
     request["gradients"] = call.gradients
-    if call.mode in ("initial", "to-device"):
+    if call.mode == "initial":
         torch.manual_seed(1)
         layer = executor.blueprint(request, place.leaves).fresh()
-        layer = layer if call.mode == "initial" else layer.to("cpu")
         return {"output": torch.cat([part.detach().flatten() for part in layer.parameters()])}
     if call.mode == "vmap-bias":
         return {"output": over_biases(target, place.leaves, call)}
@@ -158,7 +157,7 @@ def _executor(target: Target, call: Call) -> Executor:
 
     Of a mutant there is none that is a function and has calls of layers.
     """
-    of_layers = call.mode in (*OF_LAYERS, "initial", "to-device") or call.padding_mode != "zeros"
+    of_layers = call.mode in (*OF_LAYERS, "initial") or call.padding_mode != "zeros"
     if (of_layers or "padding_mode" in call.invalid) and not isinstance(target, type):
         target = torch.nn.Conv2d
     executor = Executor("cpu")

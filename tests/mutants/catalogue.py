@@ -125,8 +125,8 @@ class Call:
     special      elements of operands: name, flat index, value
     gradients    the operands that they are asked of; of a derivative that asks itself, none
     derivative   as in a `Case`, along directions of ones
-    mode         as in a `Case`, or one of tests/calls.py: "initial" and "to-device", where the
-                 parameters of a fresh layer are the result, "vmap-bias" and "three threads"
+    mode         as in a `Case`, or one of tests/calls.py: "initial", where the parameters of a
+                 fresh layer are the result, "vmap-bias" and "three threads"
     calls        how often it is made, in the same tensors and the same layer, each time with
                  other values unless `repeat`, but for the operands that it `keeps`
     before       a call that is made first, and is right
