@@ -16,6 +16,7 @@ SURVIVORS = {
     "depthwise_grad_weight_misses_last_row": _LONE,
     "grad_input_of_sixteen_channels_coarse": _LONE,
     "grad_weight_of_dilated_rows_flipped": _LONE,
+    "long_bias_cut": f"{_RARE}; the one that makes every edit finds it",
     "neg_last": f"{_NO_LEVEL}: channels_last inputs whose negation is pending",
     "one_channel_weight_read_by_taps": _FOUND,
     "plane_tail_left_at_bias": _FOUND,

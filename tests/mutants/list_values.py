@@ -68,7 +68,7 @@ VALIDATION = (
     Mutant(
         "validation:long_bias_cut",
         "a bias that is too long is cut",
-        (EDITED,),
+        (REFUSED, EDITED),
         Call(bias=True, invalid="length of bias"),
         Call(bias=True),
         klass="validation",
