@@ -8,7 +8,7 @@ them, so no choice is ever rejected. Who chooses is left open: Hypothesis in the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from typing import Any
 
@@ -16,7 +16,7 @@ from properties.case import Case
 from properties.domain import FACTORS, Domain, OutOfDomain, pair_of
 from properties.drafts import SCALES, Draft, Geometry, Pair, along
 from properties.dtypes import DTYPES, INTEGER
-from properties.feasibility import left_by_mode
+from properties.feasibility import layouts_left, left_by_mode
 from properties.known import Avoidance, avoiding
 from properties.layouts import refusal
 from properties.planned import COSTLY
@@ -82,7 +82,7 @@ def compose(
     ranks = {"input": 4, "weight": 4, "bias": 1, "grad_output": 4}
     if batch == "unbatched":
         ranks |= {"input": 3, "grad_output": 3}
-    options = domain.options("layout")
+    left_of = partial(layouts_left, mode, options=domain.options("layout"))
     draft = Draft(
         geometry=geometry,
         dtype=dtype,
@@ -93,7 +93,7 @@ def compose(
         shared=shared,
         batch=batch,
         layouts=tuple(
-            choose(f"{name}_layout", _layouts(options, rank, DTYPES[dtype].kind))
+            choose(f"{name}_layout", _layouts(left_of(name), rank, DTYPES[dtype].kind))
             for name, rank in ranks.items()
         ),
         values=kind,

@@ -37,9 +37,9 @@ FACTORS: dict[str, tuple[str, ...]] = {
     "mode": (
         "eager", "no_grad", "inference_mode", "backward", "sum-backward", "retain-graph",
         "checkpoint", "int-arguments", "threads", "deterministic", "onednn-off", "autocast",
-        "benchmark", "stream", "vmap-input", "vmap-weight", "vmap-all", "functional_call", "eval",
-        "state_dict", "deepcopy", "pickle", "to-dtype", "to-device", "to-memory_format", "lazy",
-        "compile", "compile-inductor",
+        "benchmark", "stream", "vmap-input", "vmap-weight", "vmap-bias", "vmap-all",
+        "functional_call", "eval", "state_dict", "deepcopy", "pickle", "to-dtype", "to-device",
+        "to-memory_format", "lazy", "compile", "compile-inductor",
     ),
 }  # fmt: skip
 ABBREVIATIONS = {("passes", "backward"): FACTORS["passes"][1:]}

@@ -162,7 +162,7 @@ class Executor:
         """
         mode, wanted = MODES.get(request["mode"], PLAIN), request["gradients"]
         dtype, bind = place.leaves["input"].dtype, partial(self.build, request)
-        with mode.around(self.device):
+        with mode.around(place.leaves):
             if place.operation is None:
                 place.leaves = mode.operands(place.leaves)
                 for name in mode.leaves(place.leaves, wanted):

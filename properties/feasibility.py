@@ -35,6 +35,13 @@ def _by_mode(one: Level, other: Level) -> str:
     return ""
 
 
+@lru_cache(maxsize=256)
+def layouts_left(mode: str, operand: str, options: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of these layouts of an operand that go with a mode."""
+    one, factor = ("mode", mode), f"{operand}_layout"
+    return tuple(o for o in options if frozenset({one, (factor, o)}) not in FORBIDDEN)
+
+
 def left_by_mode(domain: Domain) -> Mapping[str, Domain]:
     """Return for each mode of a domain what it leaves of it; without modes that leave nothing."""
     return _left_by_mode(tuple(domain.levels.items()))
@@ -51,6 +58,7 @@ def _left_by_mode(levels: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[st
             for factor in filter(FACTORS.__contains__, others):
                 options = left.get(factor, FACTORS[factor])
                 left[factor] = tuple(o for o in options if o not in others[factor])
-        if all(left.values()):
+        weights = layouts_left(mode, "weight", left.get("layout", FACTORS["layout"]))
+        if all(left.values()) and weights:
             found[mode] = Domain(left)
     return found

@@ -41,7 +41,20 @@ EXPANDED: Mapping[str, tuple[bool, tuple[int, ...]]] = {
     "expanded": (False, ()),  # every axis: what `sum().backward()` hands on
     "channels_last-expanded-images": (True, (0,)),
 }
-VIEWS = ("conjugated", "negated")
+# Dense tensors: whether that is channels_last, and what else a `Placement` has. Views of conjugates
+# and negatives are computed when they are read.
+MOVED: Mapping[str, tuple[bool, Mapping[str, Any]]] = {
+    "offset": (False, {"offset": 3}),
+    "channels_last-offset": (True, {"offset": 3}),
+    "misaligned": (False, {"shift": 1}),
+    "conjugated": (False, {"view": "conjugated"}),
+    "negated": (False, {"view": "negated"}),
+    "channels_last-conjugated": (True, {"view": "conjugated"}),
+    "channels_last-negated": (True, {"view": "negated"}),
+}
+CONJUGATED = ("conjugated", "channels_last-conjugated")
+NEGATED = ("negated", "channels_last-negated")
+VIEWS = (*CONJUGATED, *NEGATED)
 LAYOUTS = (
     "contiguous",
     "channels_last",
@@ -60,7 +73,7 @@ LAYOUTS = (
 # What a vector of biases can have, and what an image without a batch cannot.
 OF_VECTORS = (
     *("contiguous", "every-other-column", "expanded", "odd-strides", "offset", "misaligned"),
-    *VIEWS,
+    *("conjugated", "negated"),
 )
 OF_BATCHES = ("every-other-image", "swapped", "expanded-images", "channels_last-expanded-images")
 
@@ -98,9 +111,9 @@ def refusal(layout: str, rank: int, kind: str) -> str:
         return "a vector has no such axes"
     if rank == 3 and layout in OF_BATCHES:
         return "an image without a batch has no such layout"
-    if layout == "conjugated" and kind != "complex":
+    if layout in CONJUGATED and kind != "complex":
         return "only complex numbers have conjugate views"
-    if layout == "negated" and kind == "integer":
+    if layout in NEGATED and kind == "integer":
         return "views of negatives are of floating or complex numbers"
     return ""
 
@@ -130,9 +143,10 @@ def place(shape: Shape, layout: str) -> Placement:
 
 def _other(shape: Shape, layout: str, dense: Placement) -> Placement:
     rank, plain = len(shape), tuple(range(len(shape)))
-    if layout in ("offset", "channels_last-offset"):
-        box = dense if layout == "offset" else _box(shape, _last(rank), {})
-        return replace(box, offset=3, size=box.size + 3)
+    if layout in MOVED:
+        last, changes = MOVED[layout]
+        box = _box(shape, _last(rank), {}) if last else dense
+        return replace(box, **changes, size=box.size + changes.get("offset", 0))
     if layout == "transposed":
         return _box(shape, (*plain[:-2], rank - 1, rank - 2), {})
     if layout == "swapped":
@@ -148,11 +162,7 @@ def _other(shape: Shape, layout: str, dense: Placement) -> Placement:
         strides = zip(shape, box.strides, strict=True)
         return replace(box, strides=tuple(1 if n == 1 else step for n, step in strides))
     odd = tuple(7 if n == 1 else step for n, step in zip(shape, dense.strides, strict=True))
-    changes: dict[str, dict[str, Any]] = {
-        "odd-strides": {"strides": odd},
-        "misaligned": {"shift": 1},
-    }
-    return replace(dense, **changes.get(layout, {"view": layout}))
+    return replace(dense, strides=odd)
 
 
 def effective(shape: Shape, layout: str) -> str:

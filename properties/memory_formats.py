@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from properties.case import Case
 from properties.dtypes import DTYPES
+from properties.layouts import NEGATED
 from properties.tensors import Tensor
 
 CHANNELS_LAST_ORDER = (1, 3, 2, 0)  # axes from the fastest to the slowest
@@ -35,7 +36,7 @@ def memory_levels(case: Case) -> dict[str, str]:
             weight = dense(weight)  # as the sum of the parts is, of an expanded one, too
     return {
         **layouts,
-        "negative_views": "some" if "negated" in layouts.values() else "none",
+        "negative_views": "some" if {*NEGATED} & {*layouts.values()} else "none",
         "reads_as": "channels_last" if nhwc else "contiguous",
         "reads_as_again": "channels_last" if again else "contiguous",
         "input_format": memory_format(image),

@@ -18,7 +18,7 @@ import torch
 from properties.operands import Named
 
 Context = AbstractContextManager[Any]
-THREADS = 4
+THREADS = (4, 3, 2, 5)  # by the size of the input: work is split in other places by each
 SLEEP = 20_000_000  # clock cycles, some 10 ms
 
 
@@ -29,6 +29,12 @@ class Call:
     operation: Any
     bind: Callable[[Named], Callable[[torch.Tensor], Any]]
     tensors: Named
+
+    def bound(self, own: Named) -> Callable[[torch.Tensor], Any]:
+        """Return the operation with other parameters; of a layer as `torch.func` would."""
+        if not isinstance(self.operation, torch.nn.Module):
+            return self.bind(own)
+        return lambda x: torch.func.functional_call(self.operation, dict(own), (x,))
 
     def parameters(self) -> Named:
         """Return the weight, and the bias if there is one."""
@@ -48,7 +54,7 @@ def _gradients(output: Any, leaves: Sequence[torch.Tensor], upstream: torch.Tens
 class Mode:
     """What a mode does otherwise; every default is the plain call.
 
-    around     context of everything, on this device
+    around     context of everything, on the device of these operands
     forward    context of the forward pass alone, on this device, in the dtype of the case
     operands   what is handed over in place of the operands
     learns     whether every operand requires a gradient, though none is asked for
@@ -56,7 +62,7 @@ class Mode:
     gradients  takes the gradients of the output with respect to the leaves
     """
 
-    around: Callable[[torch.device], Context] = lambda device: nullcontext()
+    around: Callable[[Named], Context] = lambda tensors: nullcontext()
     forward: Callable[[torch.device, torch.dtype], Context] = lambda device, dtype: nullcontext()
     operands: Callable[[Named], Named] = lambda tensors: tensors
     learns: bool = False
@@ -71,9 +77,9 @@ class Mode:
 
 
 @contextmanager
-def _threads(device: torch.device) -> Iterator[None]:
+def _threads(tensors: Named) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(THREADS[tensors["input"].numel() % len(THREADS)])
     try:
         yield
     finally:
@@ -81,9 +87,10 @@ def _threads(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _deterministic(device: torch.device) -> Iterator[None]:
+def _deterministic(tensors: Named) -> Iterator[None]:
     before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True)
+    # On CUDA the gradients of two padding modes refuse; the convolution is asked all the same.
+    torch.use_deterministic_algorithms(True, warn_only=tensors["input"].is_cuda)
     try:
         yield
     finally:
@@ -91,7 +98,7 @@ def _deterministic(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _onednn_off(device: torch.device) -> Iterator[None]:
+def _onednn_off(tensors: Named) -> Iterator[None]:
     before = torch._C._get_mkldnn_enabled()
     torch._C._set_mkldnn_enabled(False)
     try:
@@ -101,7 +108,7 @@ def _onednn_off(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _benchmark(device: torch.device) -> Iterator[None]:
+def _benchmark(tensors: Named) -> Iterator[None]:
     cudnn: Any = torch.backends.cudnn
     before, cudnn.benchmark = cudnn.benchmark, True
     try:
@@ -111,7 +118,8 @@ def _benchmark(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _stream(device: torch.device) -> Iterator[None]:
+def _stream(tensors: Named) -> Iterator[None]:
+    device = tensors["input"].device
     stream, outer = torch.cuda.Stream(device), torch.cuda.current_stream(device)
     stream.wait_stream(outer)
     with torch.cuda.stream(stream):
@@ -144,18 +152,34 @@ def _over_images(call: Call) -> Any:
 
 
 def _over_weights(call: Call) -> Any:
-    """Make one call per output channel."""
+    """Make one call per output channel; of a layer or of groups, one call each with two weights."""
     image, own = call.tensors["input"], call.parameters()
-    one = torch.vmap(lambda named: call.bind(named)(image))
+    if isinstance(call.operation, torch.nn.Module) or own["weight"].shape[1] != image.shape[-3]:
+        several = {n: t.unsqueeze(1).expand(-1, 2, *t.shape[1:]) for n, t in own.items()}
+        return _halves(torch.vmap(lambda named: call.bound(named)(image), 1)(several))
+    one = torch.vmap(lambda named: call.bound(named)(image))
     found = one({name: tensor.unsqueeze(1) for name, tensor in own.items()})
     return found.squeeze(-3).movedim(0, -3)
+
+
+def _over_biases(call: Call) -> Any:
+    """Make one call with two biases, which are the same, and nothing else that is batched."""
+    image, own = call.tensors["input"], call.parameters()
+    one = torch.vmap(lambda bias: call.bound({**own, "bias": bias})(image))
+    return _halves(one(own["bias"].expand(2, -1)))
+
+
+def _halves(found: Any) -> Any:
+    """Return of two equal results one half of the channels each."""
+    half = found.shape[-3] // 2
+    return torch.cat([found[0, ..., :half, :, :], found[1, ..., half:, :, :]], -3)
 
 
 def _over_everything(call: Call) -> Any:
     """Give each image a weight and a bias of its own, which are the same."""
     image, own = call.tensors["input"], call.parameters()
     several = {name: t.expand(len(image), *t.shape) for name, t in own.items()}
-    return torch.vmap(lambda x, named: call.bind(named)(x))(image, several)
+    return torch.vmap(lambda x, named: call.bound(named)(x))(image, several)
 
 
 def _functional_call(call: Call) -> Any:
@@ -217,6 +241,7 @@ MODES: Mapping[str, Mode] = {
     "stream": Mode(around=_stream, operands=_late),
     "vmap-input": Mode(call=_over_images),
     "vmap-weight": Mode(call=_over_weights),
+    "vmap-bias": Mode(call=_over_biases),
     "vmap-all": Mode(call=_over_everything),
     "functional_call": Mode(call=_functional_call),
     "compile": Mode(call=partial(_compiled, backend="aot_eager")),

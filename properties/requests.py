@@ -6,7 +6,7 @@ import numpy as np
 
 from properties.case import Case, Tensor
 from properties.dtypes import DTYPES
-from properties.layouts import VIEWS, in_memory
+from properties.layouts import NEGATED, VIEWS, in_memory
 from properties.wire import Buffer, Header
 
 
@@ -27,7 +27,7 @@ def storage(case: Case, name: str) -> bytes:
     """Return the bytes of an operand as its layout has them in memory."""
     array, layout = case.arrays[name], case.tensors[name].layout
     if layout in VIEWS:
-        array = -array if layout == "negated" else np.conj(array)
+        array = -array if layout in NEGATED else np.conj(array)
     return in_memory(DTYPES[case.dtype].to_stored(array), layout)
 
 

@@ -37,6 +37,7 @@ STRICT: Mapping[str, Arithmetic | Modular] = {
     "int64": reference.INT64,
 }
 HALF = ("float16", "bfloat16")
+OF_A_BIAS = ("vmap-weight", "vmap-bias", "vmap-all")  # modes that map over it
 FORMATS: Mapping[str, Format] = {
     "tf32": reference.TENSOR32,
     "float64": reference.BINARY64,
@@ -80,6 +81,11 @@ class Rows:
 
     def of(self, dtype: str, result: str, mode: str = "eager") -> Arithmetic | Modular:
         """Return the row of one result; other derivatives have the rows of their kin."""
+        if mode == "vmap-all" and dtype in HALF and result in ("weight", "bias"):
+            # Each image has parameters of its own: torch adds up gradients that are stored.
+            row = self.of(dtype, result)
+            once = isinstance(row, Arithmetic) and row.stores in ("none", "images")
+            return _changed(row, {"stores": "images" if once else "any"})
         if mode in self.modes:
             return self.modes[mode].of(dtype, result)
         if (dtype, result) in self.declared:
@@ -147,7 +153,8 @@ def builtin(device: str, facts: Mapping[str, Any]) -> Rows:
         )
         for dtype in HALF
     }
-    return Rows(declared, {**modes, "vmap-weight": Rows({**declared, **apart})})
+    batched = dict.fromkeys(OF_A_BIAS, Rows({**declared, **apart}))
+    return Rows(declared, {**modes, **batched})
 
 
 def load(path: Path) -> Rows:

@@ -12,7 +12,7 @@ from itertools import product
 
 from properties.domain import FACTORS as DOMAIN
 from properties.dtypes import COMPLEX, INTEGER, REAL
-from properties.layouts import LAYOUTS, OF_BATCHES, OF_VECTORS
+from properties.layouts import CONJUGATED, LAYOUTS, NEGATED, OF_BATCHES, OF_VECTORS, VIEWS
 from properties.planned import PLANNED, Level, Levels
 
 FIXED: Levels = {
@@ -37,7 +37,8 @@ def _but(factor: str, *levels_: str) -> Levels:
 
 
 def _layouts(*operands: str, of: Sequence[str]) -> Levels:
-    return {f"{operand}_layout": of for operand in operands}
+    possible = {"bias": tuple(layout for layout in of if layout in OF_VECTORS)}
+    return {f"{operand}_layout": possible.get(operand, of) for operand in operands}
 
 
 _BACKWARD = DOMAIN["passes"][1:]
@@ -61,19 +62,12 @@ RULES: Sequence[tuple[str, Levels, Levels]] = (
     ("autocast is to a type of 16 bits", {"mode": ("autocast",)},
      _but("dtype", "float16", "bfloat16")),
     ("torch.vmap needs a batch", {"mode": ("vmap-input", "vmap-all")}, {"batch": ("unbatched",)}),
-    ("an output channel by itself has one group", {"mode": ("vmap-weight",)}, _SEVERAL),
-    ("a layer has its own weight", {"mode": ("vmap-weight", "vmap-all")}, {"form": ("module",)}),
-    ("the sum over images of their gradients rounds once more", {"mode": ("vmap-all",)},
-     {"dtype": ("float16", "bfloat16")}),
+    ("a vmap over the bias needs one", {"mode": ("vmap-bias",)},
+     {"bias": ("no",), "bias_layout": ("none",)}),
     ("a function has no state", {"mode": OF_LAYERS}, {"form": ("function",)}),
     ("a lazy layer is torch's own", {"mode": ("lazy",)}, {"target": ("own",)}),
     ("a memory format is that of the weight", {"mode": ("to-memory_format",)},
-     {**_but("layout", "channels_last"),
-      **_but("input_layout", "channels_last"), **_but("weight_layout", "channels_last"),
-      **_but("grad_output_layout", "channels_last", "none"),
-      **_but("bias_layout", "contiguous", "none")}),
-    ("the gradients of these paddings refuse to be deterministic", {"mode": ("deterministic",)},
-     {"padding_mode": ("reflect", "replicate")}),
+     {**_but("weight_layout", "channels_last"), **_but("bias_layout", "contiguous", "none")}),
     ("whether torch asks oneDNN is torch's own", {"mode": ("onednn-off",)}, {"target": ("own",)}),
     ("of the CPU", {"mode": ("onednn-off", "threads")}, {"device": ("cuda", "other")}),
     ("of CUDA", {"mode": ("benchmark", "stream")}, {"device": ("cpu", "other")}),
@@ -100,12 +94,12 @@ RULES: Sequence[tuple[str, Levels, Levels]] = (
     ("words are integers", {"values": ("words x words",)},
      {"dtype": tuple(dtype for dtype in DOMAIN["dtype"] if dtype not in INTEGER),
       "passes": _BACKWARD, "grad_output_layout": LAYOUTS, "scale": ("up", "down"),
-      **_layouts("input", "weight", "bias", of=("conjugated", "negated"))}),
+      **_layouts("input", "weight", "bias", of=tuple(VIEWS))}),
     ("integers are not rounded", {"dtype": INTEGER}, {**_ROUNDED, "scale": ("up", "down")}),
     ("only complex numbers have conjugate views", _but("dtype", *COMPLEX),
-     _layouts("input", "weight", "bias", "grad_output", of=("conjugated",))),
+     _layouts("input", "weight", "bias", "grad_output", of=CONJUGATED)),
     ("views of negatives are of floating or complex numbers", {"dtype": INTEGER},
-     _layouts("input", "weight", "bias", of=("negated",))),
+     _layouts("input", "weight", "bias", of=NEGATED)),
     # Layouts that an extent leaves.
     ("an image without a batch has no such layout", {"batch": ("unbatched",)},
      {"layout": OF_BATCHES, **_layouts(*_IMAGES, of=OF_BATCHES)}),

@@ -18,7 +18,7 @@ def learning(t):
 """
 _SWITCHED = """\
 @contextlib.contextmanager
-def around(torch):
+def around(torch, t):
     before = {get}
     {on}
     yield
@@ -44,6 +44,24 @@ def used(torch, new, t):
 
 
 """
+_BOUND = """\
+def parameters(torch, run, t):
+    own = dict(run.named_parameters()) if isinstance(run, torch.nn.Module) else t
+    return {n: own[n] for n in ("weight", "bias") if n in own}
+
+
+def bound(torch, run, t, own):
+    if isinstance(run, torch.nn.Module):
+        return lambda x: torch.func.functional_call(run, own, (x,))
+    return operation(torch, {**t, **own})[0]
+
+
+def halves(torch, found):
+    half = found.shape[-3] // 2
+    return torch.cat([found[0, ..., :half, :, :], found[1, ..., half:, :, :]], -3)
+
+
+"""
 _PARAMETERS = '{n: t[n] for n in ("weight", "bias") if n in t}'
 
 SNIPPETS: dict[str, str] = {
@@ -66,7 +84,7 @@ def make(torch, run, t):
 """,
     "threads": _SWITCHED.format(
         get="torch.get_num_threads()",
-        on="torch.set_num_threads(4)",
+        on="torch.set_num_threads((4, 3, 2, 5)[t['input'].numel() % 4])",
         off="torch.set_num_threads(before)",
     ),
     "deterministic": _SWITCHED.format(
@@ -98,7 +116,7 @@ def gradients(torch, output, leaves, upstream):
 """,
     "stream": """\
 @contextlib.contextmanager
-def around(torch):
+def around(torch, t):
     stream, outer = torch.cuda.Stream(), torch.cuda.current_stream()
     stream.wait_stream(outer)
     with torch.cuda.stream(stream):
@@ -118,16 +136,25 @@ def make(torch, run, t):
     return torch.vmap(run)(t["input"])
 """,
     "vmap-weight": f"""\
-def make(torch, run, t):
-    own = {_PARAMETERS}
-    one = torch.vmap(lambda named: operation(torch, {{**t, **named}})[0](t["input"]))
+{_BOUND}def make(torch, run, t):
+    x, own = t["input"], parameters(torch, run, t)
+    if isinstance(run, torch.nn.Module) or ARGUMENTS["groups"] > 1:
+        two = {{n: v.unsqueeze(1).expand(-1, 2, *v.shape[1:]) for n, v in own.items()}}
+        return halves(torch, torch.vmap(lambda named: bound(torch, run, t, named)(x), 1)(two))
+    one = torch.vmap(lambda named: bound(torch, run, t, named)(x))
     return one({{n: v.unsqueeze(1) for n, v in own.items()}}).squeeze(-3).movedim(0, -3)
 """,
+    "vmap-bias": f"""\
+{_BOUND}def make(torch, run, t):
+    own = parameters(torch, run, t)
+    one = torch.vmap(lambda bias: bound(torch, run, t, {{**own, "bias": bias}})(t["input"]))
+    return halves(torch, one(own["bias"].expand(2, -1)))
+""",
     "vmap-all": f"""\
-def make(torch, run, t):
-    own, x = {_PARAMETERS}, t["input"]
+{_BOUND}def make(torch, run, t):
+    own, x = parameters(torch, run, t), t["input"]
     several = {{n: v.expand(len(x), *v.shape) for n, v in own.items()}}
-    return torch.vmap(lambda x, named: operation(torch, {{**t, **named}})[0](x))(x, several)
+    return torch.vmap(lambda x, named: bound(torch, run, t, named)(x))(x, several)
 """,
     "functional_call": f"""\
 def layer_of(torch, new, t):

@@ -24,7 +24,7 @@ def _enter() -> None:
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
-def _note(x: Any, weight: Any, y: Any, **more: Any) -> None:
+def _note(x: Any, weight: Any, bias: Any, y: Any, **more: Any) -> None:
     batched = torch._C._functorch.is_batchedtensor
     FORWARD.append(
         {
@@ -36,7 +36,7 @@ def _note(x: Any, weight: Any, y: Any, **more: Any) -> None:
             "onednn": torch._C._get_mkldnn_enabled(),
             "autocast": torch.is_autocast_enabled("cpu"),
             "input": x.dtype,
-            "vmap": (batched(x), batched(weight)),
+            "vmap": tuple(t is not None and batched(t) for t in (x, weight, bias)),
             **more,
         }
     )
@@ -59,7 +59,7 @@ def conv2d(x: Any, weight: Any, bias: Any, stride: Any, *rest: Any) -> Any:
     _enter()
     compiling = torch.compiler.is_compiling()
     y = F.conv2d(x, weight, bias, stride, *rest)
-    _note(x, weight, y, stride=stride, compiling=compiling)
+    _note(x, weight, bias, y, stride=stride, compiling=compiling)
     return y
 
 
@@ -88,7 +88,7 @@ class Conv2d(torch.nn.Conv2d):
         y = super().forward(x)
         more = {"stride": self.stride, "training": self.training, "history": [*self.history]}
         own = isinstance(self.weight, torch.nn.Parameter)
-        _note(x, self.weight, y, own=own, strides=self.weight.stride(), **more)
+        _note(x, self.weight, self.bias, y, own=own, strides=self.weight.stride(), **more)
         return y
 
 

@@ -14,7 +14,16 @@ from properties.case import Case, Tensor
 from properties.domain import Domain
 from properties.dtypes import DTYPES
 from properties.implementation import Implementation
-from properties.layouts import LAYOUTS, effective, in_memory, place, refusal, settled
+from properties.layouts import (
+    CONJUGATED,
+    LAYOUTS,
+    NEGATED,
+    effective,
+    in_memory,
+    place,
+    refusal,
+    settled,
+)
 from properties.memory_formats import as_batch, copied, dense
 from properties.operands import Operands
 from properties.requests import encode
@@ -80,7 +89,7 @@ def test_memory_holds_what_the_strides_read(layout: str, shape: tuple[int, ...])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_workers_operand_has_values_and_strides(layout: str) -> None:
     """What the worker builds has the case's values and strides, and is unchanged by reading."""
-    dtype = "complex64" if layout == "conjugated" else "float32"
+    dtype = "complex64" if layout in CONJUGATED else "float32"
     case = Case(
         Tensor((2, 3, 4, 5), Recipe("integers", 3), layout),
         Tensor((2, 3, 1, 1), Recipe("ones")),
@@ -93,7 +102,7 @@ def test_the_workers_operand_has_values_and_strides(layout: str) -> None:
     assert tensor.stride() == case.input.strides
     assert np.array_equal(tensor.resolve_conj().resolve_neg().numpy(), case.arrays["input"])
     assert operands.changed() == []
-    assert (tensor.is_conj(), tensor.is_neg()) == (layout == "conjugated", layout == "negated")
+    assert (tensor.is_conj(), tensor.is_neg()) == (layout in CONJUGATED, layout in NEGATED)
     assert tensor.data_ptr() % 64 == {"misaligned": tensor.itemsize}.get(
         layout, 4 * place(tuple(tensor.shape), layout).offset % 64
     )
@@ -148,7 +157,7 @@ def stock() -> Iterator[Subject]:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_value_is_the_oracles_whatever_the_layout(stock: Subject, layout: str) -> None:
     """Stock torch agrees with the oracle for every operand in every layout, one at a time."""
-    dtype = "complex64" if layout == "conjugated" else "float32"
+    dtype = "complex64" if layout in CONJUGATED else "float32"
     plain = Case(
         Tensor((2, 4, 5, 6), Recipe("integers", 1)),
         Tensor((6, 2, 3, 2), Recipe("integers", 2)),

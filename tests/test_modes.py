@@ -62,9 +62,10 @@ SEEN: dict[str, Callable[[Calls, Calls], bool]] = {
     "deterministic": lambda f, b: f[0]["deterministic"],
     "onednn-off": lambda f, b: not f[0]["onednn"] and not b[0]["onednn"],
     "autocast": lambda f, b: f[0]["autocast"] and f[0]["input"] == torch.float32,
-    "vmap-input": lambda f, b: f[0]["vmap"] == (True, False),
-    "vmap-weight": lambda f, b: f[0]["vmap"] == (False, True),
-    "vmap-all": lambda f, b: f[0]["vmap"] == (True, True),
+    "vmap-input": lambda f, b: f[0]["vmap"] == (True, False, False),
+    "vmap-weight": lambda f, b: f[0]["vmap"] == (False, True, True),
+    "vmap-bias": lambda f, b: f[0]["vmap"] == (False, False, True),
+    "vmap-all": lambda f, b: f[0]["vmap"] == (True, True, True),
     "compile": lambda f, b: f[0]["compiling"],
     "functional_call": lambda f, b: not f[0]["own"],
     "eval": lambda f, b: not f[0]["training"],
@@ -155,6 +156,22 @@ def test_the_script_makes_the_call_in_its_mode(mode: str, tmp_path: Path) -> Non
         assert SEEN[mode](mode_targets.FORWARD[:one], mode_targets.BACKWARD[:two])
 
 
+@pytest.mark.parametrize("mode", ["vmap-input", "vmap-weight", "vmap-bias", "vmap-all"])
+@pytest.mark.parametrize("name", ["Conv2d", "conv2d"])
+def test_layers_and_groups_are_mapped(mode: str, name: str, tmp_path: Path) -> None:
+    """A layer by `functional_call`, groups by a second equal weight: gradients and all."""
+    case = BACKWARD.replace(weight=Tensor((4, 1, 3, 2), INTS), bias=Tensor((4,), INTS), groups=2)
+    case = case.replace(grad_output=Tensor(case.output_shape, INTS))
+    target, found = getattr(mode_targets, name), {}
+    for way in (mode, "eager"):
+        found[way] = carried_out(case.in_mode(way), target)
+    assert all(torch.equal(found[mode][key], value) for key, value in found["eager"].items())
+    assert SEEN[mode](mode_targets.FORWARD, [])
+    implementation = Implementation(f"tests.mode_targets:{name}")
+    text = script(v.ValueViolation("wrong", case.in_mode(mode)), implementation)
+    assert list(problems(text, tmp_path)(torch)) == []
+
+
 def problems(text: str, directory: Path) -> Any:
     """Return the function of a script that lists what is wrong."""
     path = directory / "inside.py"
@@ -242,7 +259,7 @@ def test_what_is_fixed_narrows_the_modes() -> None:
     assert not set(own) & {*OF_LAYERS, "stream", "benchmark", "onednn-off", "compile-inductor"}
     layer = inherent(Domain(), Implementation("nn.Conv2d", "cuda:0"), "module").options("mode")
     assert {"stream", "benchmark", "lazy"} < set(layer)
-    assert not set(layer) & {"vmap-weight", "onednn-off", "threads"}
+    assert not set(layer) & {"onednn-off", "threads"}
     asked = inherent(Domain.parse(["mode=lazy|no_grad"]), Implementation("F.conv2d"), "function")
     assert asked.options("mode") == ("no_grad",)
 
