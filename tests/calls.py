@@ -110,9 +110,10 @@ def operands(call: Call, seed: int) -> Tensors:
 def placed(values: Any, layout: str, dtype: torch.dtype) -> torch.Tensor:
     """Return a tensor of these values that lies in memory as the layout says."""
     name, _, more = layout.partition(" ")  # "channels_last offset" is no layout of the suite
-    if more == "negated":
-        return torch._neg_view(placed(-values, name, dtype))
     place = layouts.place(values.shape, name)
+    if place.view == "negated":
+        plain = name.removesuffix("negated").rstrip("-") or "contiguous"
+        return torch._neg_view(placed(-values, plain, dtype))
     if more == "offset":
         place = replace(place, offset=3, size=place.size + 3)
     memory = np.full(place.shift + place.size, GAP)
@@ -135,21 +136,8 @@ def results(target: Target, call: Call, place: Place, plain: bool = False) -> di
         torch.manual_seed(1)
         layer = executor.blueprint(request, place.leaves).fresh()
         return {"output": torch.cat([part.detach().flatten() for part in layer.parameters()])}
-    if call.mode == "vmap-bias":
-        return {"output": over_biases(target, place.leaves, call)}
-    threads, request["mode"] = torch.get_num_threads(), mode.replace("three threads", "eager")
-    torch.set_num_threads(3 if mode == "three threads" else threads)
     found = executor.call(request, place, operands(call, 1) if call.between else None)
-    torch.set_num_threads(threads)
     return {name: value if value is None else value.detach() for name, value in found.items()}
-
-
-def over_biases(target: Target, tensors: Tensors, call: Call) -> torch.Tensor:
-    """Return the outputs of one call with two equal biases, by a vmap over these alone."""
-    x, w, b = (tensors[name].detach() for name in ("input", "weight", "bias"))
-    rest = (call.stride, call.padding, call.dilation, call.groups)
-    found: torch.Tensor = torch.vmap(lambda bias: target(x, w, bias, *rest))(torch.stack([b, b]))
-    return found
 
 
 def _executor(target: Target, call: Call) -> Executor:

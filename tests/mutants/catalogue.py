@@ -44,6 +44,7 @@ PAIRS = "test_every_pair_of_levels"
 EMPTY = "test_an_empty_batch_has_an_empty_output"
 CHANNELLESS = "test_without_input_channels_the_output_is_the_bias"
 STEPS = "test_steps_beyond_every_extent_are_steps"
+NETWORKS = "test_layers_of_known_networks"
 TRAINING = "test_each_step_of_gradient_descent_lies_in_its_enclosure"
 # Where descent ends: at the true kernel, or as near to it as the data allow.
 ENDINGS = (
@@ -92,6 +93,7 @@ PROPERTIES = (
     EMPTY,
     CHANNELLESS,
     STEPS,
+    NETWORKS,
     TRAINING,
     *ENDINGS,
 )
@@ -126,7 +128,7 @@ class Call:
     gradients    the operands that they are asked of; of a derivative that asks itself, none
     derivative   as in a `Case`, along directions of ones
     mode         as in a `Case`, or one of tests/calls.py: "initial", where the parameters of a
-                 fresh layer are the result, "vmap-bias" and "three threads"
+                 fresh layer are the result
     calls        how often it is made, in the same tensors and the same layer, each time with
                  other values unless `repeat`, but for the operands that it `keeps`
     before       a call that is made first, and is right

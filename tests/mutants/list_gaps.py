@@ -98,10 +98,10 @@ GAPS = (
         "gaps:neg_last",
         "the sign of a negated channels_last input is lost",
         (VALUE,),
-        Call(layouts=("input:channels_last negated",)),
+        Call(layouts=("input:channels_last-negated",)),
         Call(layouts=("input:negated",)),
         klass="layout",
-        region={"input_layout": "channels_last, negated"},
+        region={"input_layout": "channels_last-negated"},
     ),
     Mutant(
         "gaps:nan_under_inference",
@@ -152,7 +152,7 @@ GAPS = (
         "gaps:threads3",
         "three threads compute something else",
         (ASKED,),
-        Call(mode="three threads"),
+        Call(mode="threads", x=(1, 3, 5, 3), w=(4, 3, 3, 3)),  # three
         Call(mode="threads"),
         klass="mode",
         region={"threads": "neither 1 nor 4"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue import ADJOINT, EMPTY, GRADIENTS, Call, Mutant
+from tests.mutants.catalogue import ADJOINT, EMPTY, GRADIENTS, NETWORKS, Call, Mutant
 
 BOTH = ("input", "weight")
 
@@ -10,7 +10,7 @@ REPORTED_GRADIENTS = (
     Mutant(
         "reported_gradients:depthwise_grad_weight_misses_last_row",
         "the gradient of a depthwise kernel's last row misses the last outputs",
-        (GRADIENTS,),
+        (NETWORKS,),
         Call(
             x=(1, 8, 6, 6),
             w=(8, 1, 3, 3),
@@ -110,7 +110,7 @@ REPORTED_GRADIENTS = (
     Mutant(
         "reported_gradients:grad_input_of_sixteen_channels_coarse",
         "the gradient from 16 channels to 16 of a padded 3x3 kernel is rounded to a grid",
-        (GRADIENTS,),
+        (NETWORKS,),
         Call(
             x=(1, 16, 5, 5), w=(16, 16, 3, 3), padding=(1, 1), kind="normal", gradients=("input",)
         ),

@@ -7,6 +7,7 @@ from tests.mutants.catalogue import (
     FLIPPED,
     LINEAR_INPUT,
     MODES,
+    NETWORKS,
     PAIRS,
     REFUSED,
     SECOND,
@@ -60,7 +61,7 @@ REPORTED_NUMBERS = (
     Mutant(
         "reported_numbers:winograd_of_whole_blocks_in_tf32",
         "float32 is cut to TF32 for a plain 3x3 kernel if 32 divides the channels",
-        (VALUE,),
+        (NETWORKS,),
         Call(x=(1, 32, 4, 4), w=(32, 32, 3, 3), kind="normal"),
         Call(x=(1, 31, 4, 4), w=(32, 31, 3, 3), kind="normal"),
         klass="precision",
@@ -92,7 +93,7 @@ REPORTED_NUMBERS = (
     Mutant(
         "reported_numbers:zeros_among_many_channels",
         "a 5x5 kernel over 32 channels or more gives something for zero",
-        (VALUE,),
+        (NETWORKS,),
         Call(x=(1, 32, 5, 5), w=(1, 32, 5, 5), kind="onehot"),
         Call(x=(1, 31, 5, 5), w=(1, 31, 5, 5), kind="onehot"),
         klass="precision",
