@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,6 +81,16 @@ def test_an_exception_counts() -> None:
 
     ones = {"input": torch.ones(1, 1, 2, 2), "weight": torch.ones(1, 1, 1, 1)}
     assert differs(raises, Sample(ones), 0)
+
+
+def test_arguments_are_given_by_place() -> None:
+    """As the suite does: a mutant with names of its own is no detection."""
+
+    def named(x: Any, w: Any, b: Any, s: Any, p: Any, d: Any, g: Any) -> torch.Tensor:
+        return F.conv2d(x, w, b, s, p, d, g)
+
+    ones = {"input": torch.ones(1, 2, 4, 4), "weight": torch.ones(2, 1, 1, 1)}
+    assert not differs(named, Sample(ones, {"groups": 2, "stride": 2}), 0)
 
 
 def test_a_layer_is_tested_as_a_function() -> None:

@@ -16,6 +16,8 @@ from tests.mutants import Mutant
 
 METHODS = ("opinfo", "onnx", "uniform")
 STOCK = "torch.nn.functional:conv2d"
+# In the order of `F.conv2d`, as pairs, as the suite writes them.
+PLAIN = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
 Record = dict[str, Any]
 
 
@@ -165,9 +167,9 @@ def evaluate(conv2d: Callable[..., Any], sample: Any, seed: int) -> dict[str, An
     operands = {name: fresh(tensor) for name, tensor in sample.operands.items()}
     for name in sample.gradients:
         operands[name].requires_grad_()
-    output = conv2d(
-        operands["input"], operands["weight"], operands.get("bias"), **sample.parameters
-    )
+    # By place, as the suite calls: a mutant need not know the names.
+    arguments = (PLAIN | sample.parameters).values()
+    output = conv2d(operands["input"], operands["weight"], operands.get("bias"), *arguments)
     results = {"output": output}
     if sample.gradients:
         upstream = operands.get("grad_output")
