@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from properties.layouts import LAYOUTS, OF_VECTORS
+from properties.layouts import CONJUGATED, LAYOUTS, OF_VECTORS
 from tests.killing import gate
 from tests.mutants import MUTANTS, Mutant
 from tests.power import baselines, samples, suite
@@ -51,7 +51,7 @@ def test_the_uniform_calls_are_in_every_layout() -> None:
                 assert tensor.storage_offset() == place.shift + place.offset
                 assert tensor.is_neg() == bool(place.view)
                 assert np.array_equal(tensor.numpy(force=True), case.arrays[name])
-    vectors, others = ({*layouts} - {"conjugated"} for layouts in (OF_VECTORS, LAYOUTS))
+    vectors, others = ({*layouts} - {*CONJUGATED} for layouts in (OF_VECTORS, LAYOUTS))
     assert found == {"input": others, "weight": others, "bias": vectors, "grad_output": others}
 
 

@@ -162,8 +162,9 @@ def sample(case: Case) -> Sample:
     """Return the sample that a call in float32 is, with each operand in its layout."""
     operands, p = {}, case.params
     for name, tensor in case.tensors.items():
-        layout = "contiguous negated" if tensor.placement.view else tensor.layout
-        operands[name] = placed(case.arrays[name], layout, torch.float32)
+        values, negated = case.arrays[name], bool(tensor.placement.view)  # the only one of float32
+        laid = placed(-values if negated else values, tensor.layout, torch.float32)
+        operands[name] = torch._neg_view(laid) if negated else laid
     parameters = {"stride": p.stride, "padding": p.padding, "dilation": p.dilation}
     return Sample(operands, {**parameters, "groups": p.groups}, case.gradients)
 
