@@ -86,8 +86,9 @@ FEATURES: tuple[Feature, ...] = (
     _covered(
         23,
         "shapes of real networks",
+        "test_layers_of_known_networks",
         "test_every_call_of_lenet_is_judged",
-        limit="those of LeNet",
+        limit="single layers of at most 128 channels, on small images",
     ),
     _covered(24, "calls of known defects", "test_known_defects_are_as_recorded"),
     _covered(25, "random shapes", VALUE),
