@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from properties.layouts import CONJUGATED, LAYOUTS, OF_VECTORS
 from tests.killing import gate
 from tests.mutants import MUTANTS, Mutant
-from tests.power import baselines, suite
+from tests.power import baselines, samples, suite
 from tests.power.baselines import STOCK, differs, functional, measure
 from tests.power.report import Results, tables
 from tests.power.samples import UNIFORM, Sample
@@ -26,11 +30,29 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def test_stock_torch_passes_the_uniform_calls() -> None:
+@pytest.mark.parametrize("seed", [0, 2])
+def test_stock_torch_passes_the_uniform_calls(seed: int) -> None:
     """The baseline's own calls raise no false alarm, and all of them are made."""
-    record = measure("uniform", STOCK, 0)
+    record = measure("uniform", STOCK, seed)
     assert record["by"] is None
     assert record["cases"] == UNIFORM
+
+
+def test_the_uniform_calls_are_in_every_layout() -> None:
+    """Every operand is met in each layout that float32 has, with its strides, in copies too."""
+    found: dict[str, set[str]] = {}
+    for case in chain.from_iterable(map(samples.cases, range(3))):
+        operands = samples.sample(case).operands
+        for name, described in case.tensors.items():
+            found.setdefault(name, set()).add(described.layout)
+            place = described.placement
+            for tensor in (operands[name], samples.fresh(operands[name])):
+                assert tensor.stride() == place.strides
+                assert tensor.storage_offset() == place.shift + place.offset
+                assert tensor.is_neg() == bool(place.view)
+                assert np.array_equal(tensor.numpy(force=True), case.arrays[name])
+    vectors, others = ({*layouts} - {*CONJUGATED} for layouts in (OF_VECTORS, LAYOUTS))
+    assert found == {"input": others, "weight": others, "bias": vectors, "grad_output": others}
 
 
 @pytest.mark.parametrize("name", ["flipped", "grad_weight_transposed", "pads_at_end"])
@@ -59,6 +81,16 @@ def test_an_exception_counts() -> None:
 
     ones = {"input": torch.ones(1, 1, 2, 2), "weight": torch.ones(1, 1, 1, 1)}
     assert differs(raises, Sample(ones), 0)
+
+
+def test_arguments_are_given_by_place() -> None:
+    """As the suite does: a mutant with names of its own is no detection."""
+
+    def named(x: Any, w: Any, b: Any, s: Any, p: Any, d: Any, g: Any) -> torch.Tensor:
+        return F.conv2d(x, w, b, s, p, d, g)
+
+    ones = {"input": torch.ones(1, 2, 4, 4), "weight": torch.ones(2, 1, 1, 1)}
+    assert not differs(named, Sample(ones, {"groups": 2, "stride": 2}), 0)
 
 
 def test_a_layer_is_tested_as_a_function() -> None:
@@ -126,8 +158,12 @@ class Crashing(Mutant):
         return "tests.hostile.exits_on_import:conv2d"
 
 
-def test_a_crash_of_a_child_is_survived() -> None:
-    """A baseline whose child ends has found nothing, and the next mutant gets another child."""
-    tasks = [("uniform", mutant, 0) for mutant in (Crashing(**vars(FLIPPED)), FLIPPED)]
-    kinds = [record["kind"] for *_, record in baselines.run(tasks)]
-    assert kinds == ["crash", "value"]
+def test_a_crash_is_found_at_its_call() -> None:
+    """What ends the process is found by the call that does; the next mutant gets another child."""
+    empty = BY_NAME["no_images_end_the_process"]
+    mutants = (FLIPPED, Crashing(**vars(FLIPPED)), empty)
+    records = [record for *_, record in baselines.run([("uniform", m, 0) for m in mutants])]
+    assert [record["kind"] for record in records] == ["value", "crash", "crash"]
+    assert {record["by"] for record in records} == {"uniform"}
+    first = next(n for n, case in enumerate(samples.cases(0), 1) if 0 in case.input.shape)
+    assert [record["cases"] for record in records[1:]] == [0, first]

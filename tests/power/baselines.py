@@ -1,42 +1,85 @@
-"""The mutants against other test sets, each in a child process that may crash."""
+"""The mutants against other test sets, in a child process that they may end."""
 
 from __future__ import annotations
 
-import copy
 import importlib
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, Self
 
 from tests.mutants import Mutant
 
 METHODS = ("opinfo", "onnx", "uniform")
 STOCK = "torch.nn.functional:conv2d"
+# In the order of `F.conv2d`, as pairs, as the suite writes them.
+PLAIN = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
 Record = dict[str, Any]
 
 
 def run(tasks: list[tuple[str, Mutant, int]]) -> Iterator[tuple[str, Mutant, int, Record]]:
-    """Yield method, mutant, seed and what was found; a child that crashes found nothing."""
-    pool = ProcessPoolExecutor(1, get_context("spawn"))
-    for method, mutant, seed in tasks:
-        try:
-            record = pool.submit(measure, method, mutant.target, seed).result()
-        except BrokenProcessPool:
-            record = {"by": None, "kind": "crash", "cases": 0, "seconds": 0.0}
-            pool = ProcessPoolExecutor(1, get_context("spawn"))
-        yield method, mutant, seed, record
-    pool.shutdown()
+    """Yield method, mutant, seed and what was found; a call that ends its process is found."""
+    with Child() as child:
+        for method, mutant, seed in tasks:
+            yield method, mutant, seed, child.measure(method, mutant.target, seed)
 
 
-def alarm(method: str) -> bool:
+def alarm(method: str, seeds: Iterable[int] = (0,)) -> bool:
     """Tell whether a method finds a fault in torch's own convolution: then it says nothing."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(measure, method, STOCK, 0).result()["by"] is not None
+    with Child() as child:
+        return any(child.measure(method, STOCK, seed)["by"] is not None for seed in seeds)
+
+
+class Child:
+    """A process that measures one implementation after another, and is replaced when it ends."""
+
+    def __init__(self) -> None:
+        self._context = get_context("spawn")
+        self._reached = self._context.RawValue("i", 0)
+        self._start()
+
+    def _start(self) -> None:
+        """Start a process, and let it tell which sample it has come to."""
+        self._pool = ProcessPoolExecutor(
+            1, self._context, initializer=_tell, initargs=(self._reached,)
+        )
+        self._used = False
+
+    def measure(self, method: str, target: str, seed: int) -> Record:
+        """Return what `measure` does; of what ends the process the sample at which it does.
+
+        That is 0 where it ends before the first. An end is believed of a process that has measured
+        nothing else: an earlier implementation may have damaged the memory of one that has.
+        """
+        self._reached.value, began, used = 0, time.monotonic(), self._used
+        self._used = True
+        try:
+            record: Record = self._pool.submit(measure, method, target, seed).result()
+            return record
+        except BrokenProcessPool:
+            self._start()
+        if used:
+            return self.measure(method, target, seed)
+        seconds = round(time.monotonic() - began, 1)
+        cases = self._reached.value
+        return {"by": method, "kind": "crash", "cases": cases, "seconds": seconds}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown()
+
+
+_told: list[Any] = []  # in a child: where its parent reads the number of the sample at hand
+
+
+def _tell(reached: Any) -> None:
+    _told.append(reached)
 
 
 def measure(method: str, target: str, seed: int) -> Record:
@@ -52,6 +95,8 @@ def measure(method: str, target: str, seed: int) -> Record:
     conv2d = functional(getattr(loaded, name))
     samples = _samples(method, seed)
     for number, sample in enumerate(samples, 1):
+        for parent in _told:
+            parent.value = number
         if differs(conv2d, sample, seed):
             seconds = round(time.monotonic() - began, 1)
             return {"by": method, "kind": "value", "cases": number, "seconds": seconds}
@@ -117,15 +162,20 @@ def evaluate(conv2d: Callable[..., Any], sample: Any, seed: int) -> dict[str, An
     """Return output and gradients of a sample, on operands of its own."""
     import torch
 
-    operands = copy.deepcopy(sample.operands)
+    from tests.power.samples import fresh
+
+    operands = {name: fresh(tensor) for name, tensor in sample.operands.items()}
     for name in sample.gradients:
         operands[name].requires_grad_()
-    output = conv2d(
-        operands["input"], operands["weight"], operands.get("bias"), **sample.parameters
-    )
+    # By place, as the suite calls: a mutant need not know the names.
+    arguments = (PLAIN | sample.parameters).values()
+    output = conv2d(operands["input"], operands["weight"], operands.get("bias"), *arguments)
     results = {"output": output}
     if sample.gradients:
-        upstream = torch.randn(output.shape, generator=torch.Generator().manual_seed(seed))
+        upstream = operands.get("grad_output")
+        if upstream is None:
+            chance = torch.Generator().manual_seed(seed)
+            upstream = torch.randn(output.shape, generator=chance)
         leaves = [operands[name] for name in sample.gradients]
         gradients = torch.autograd.grad(output, leaves, upstream.to(output.dtype))
         results |= zip(sample.gradients, gradients, strict=True)
