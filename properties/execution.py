@@ -21,9 +21,10 @@ from properties import derivatives, layers
 from properties.facts import flags, is_registered, opened, synchronize
 from properties.failures import described
 from properties.layers import Blueprint
-from properties.modes import MODES, PLAIN, Call, shortest
+from properties.modes import MODES, PLAIN, shortest
 from properties.operands import DTYPES, Named, Operands, Operation, Place
 from properties.outputs import Output, Outputs, is_plain, read_bytes, span
+from properties.vmaps import Call
 from properties.wire import Header
 
 

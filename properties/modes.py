@@ -15,31 +15,13 @@ from typing import Any
 
 import torch
 
+from properties import vmaps
 from properties.operands import Named
+from properties.vmaps import Call
 
 Context = AbstractContextManager[Any]
 THREADS = (4, 3, 2, 5)  # by the size of the input: work is split in other places by each
 SLEEP = 20_000_000  # clock cycles, some 10 ms
-
-
-@dataclass(frozen=True)
-class Call:
-    """The operation as a function of its input, and how to bind it to another weight and bias."""
-
-    operation: Any
-    bind: Callable[[Named], Callable[[torch.Tensor], Any]]
-    tensors: Named
-
-    def bound(self, own: Named) -> Callable[[torch.Tensor], Any]:
-        """Return the operation with other parameters; of a layer as `torch.func` would."""
-        if not isinstance(self.operation, torch.nn.Module):
-            return self.bind(own)
-        return lambda x: torch.func.functional_call(self.operation, dict(own), (x,))
-
-    def parameters(self) -> Named:
-        """Return the weight, and the bias if there is one."""
-        named = {name: self.tensors.get(name) for name in ("weight", "bias")}
-        return {name: tensor for name, tensor in named.items() if tensor is not None}
 
 
 def _plain_call(call: Call) -> Any:
@@ -147,41 +129,6 @@ def _in_float32(tensors: Named) -> Named:
     return {n: t if n == "grad_output" else t.float() for n, t in tensors.items()}
 
 
-def _over_images(call: Call) -> Any:
-    return torch.vmap(call.operation)(call.tensors["input"])
-
-
-def _over_weights(call: Call) -> Any:
-    """Make one call per output channel; of a layer or of groups, one call each with two weights."""
-    image, own = call.tensors["input"], call.parameters()
-    if isinstance(call.operation, torch.nn.Module) or own["weight"].shape[1] != image.shape[-3]:
-        several = {n: t.unsqueeze(1).expand(-1, 2, *t.shape[1:]) for n, t in own.items()}
-        return _halves(torch.vmap(lambda named: call.bound(named)(image), 1)(several))
-    one = torch.vmap(lambda named: call.bound(named)(image))
-    found = one({name: tensor.unsqueeze(1) for name, tensor in own.items()})
-    return found.squeeze(-3).movedim(0, -3)
-
-
-def _over_biases(call: Call) -> Any:
-    """Make one call with two biases, which are the same, and nothing else that is batched."""
-    image, own = call.tensors["input"], call.parameters()
-    one = torch.vmap(lambda bias: call.bound({**own, "bias": bias})(image))
-    return _halves(one(own["bias"].expand(2, -1)))
-
-
-def _halves(found: Any) -> Any:
-    """Return of two equal results one half of the channels each."""
-    half = found.shape[-3] // 2
-    return torch.cat([found[0, ..., :half, :, :], found[1, ..., half:, :, :]], -3)
-
-
-def _over_everything(call: Call) -> Any:
-    """Give each image a weight and a bias of its own, which are the same."""
-    image, own = call.tensors["input"], call.parameters()
-    several = {name: t.expand(len(image), *t.shape) for name, t in own.items()}
-    return torch.vmap(lambda x, named: call.bound(named)(x))(image, several)
-
-
 def _functional_call(call: Call) -> Any:
     image = (call.tensors["input"],)
     return torch.func.functional_call(call.operation, call.parameters(), image)
@@ -239,10 +186,10 @@ MODES: Mapping[str, Mode] = {
     ),
     "benchmark": Mode(around=_benchmark),
     "stream": Mode(around=_stream, operands=_late),
-    "vmap-input": Mode(call=_over_images),
-    "vmap-weight": Mode(call=_over_weights),
-    "vmap-bias": Mode(call=_over_biases),
-    "vmap-all": Mode(call=_over_everything),
+    "vmap-input": Mode(call=vmaps.over_images),
+    "vmap-weight": Mode(call=vmaps.over_weights),
+    "vmap-bias": Mode(call=vmaps.over_biases),
+    "vmap-all": Mode(call=vmaps.over_everything),
     "functional_call": Mode(call=_functional_call),
     "compile": Mode(call=partial(_compiled, backend="aot_eager")),
     "compile-inductor": Mode(call=partial(_compiled, backend="inductor")),

@@ -21,7 +21,7 @@ WITH_TORCH = tuple(
     f"properties.{name}"
     for name in (
         *("attempts", "derivatives", "execution", "facts", "failures", "fresh", "large_call"),
-        *("layers", "modes", "operands", "outputs", "training", "worker"),
+        *("layers", "modes", "operands", "outputs", "training", "vmaps", "worker"),
         *("copies", "watcher"),  # beside a model that is watched
     )
 )
