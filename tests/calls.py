@@ -111,15 +111,14 @@ def placed(values: Any, layout: str, dtype: torch.dtype) -> torch.Tensor:
     """Return a tensor of these values that lies in memory as the layout says."""
     name, _, more = layout.partition(" ")  # "channels_last offset" is no layout of the suite
     place = layouts.place(values.shape, name)
-    if place.view == "negated":
-        plain = name.removesuffix("negated").rstrip("-") or "contiguous"
-        return torch._neg_view(placed(-values, plain, dtype))
+    values = -values if place.view else values  # of the negatives; real numbers have no other
     if more == "offset":
         place = replace(place, offset=3, size=place.size + 3)
     memory = np.full(place.shift + place.size, GAP)
     memory[place.shift + place.places(values.shape).ravel()] = values.ravel()
     whole = torch.from_numpy(memory).to(dtype, copy=True)
-    return whole.as_strided(values.shape, place.strides, place.shift + place.offset)
+    tensor = whole.as_strided(values.shape, place.strides, place.shift + place.offset)
+    return torch._neg_view(tensor) if place.view else tensor
 
 
 def results(target: Target, call: Call, place: Place, plain: bool = False) -> dict[str, Any]:

@@ -160,11 +160,11 @@ def _random(chance: random.Random) -> Case:
 
 def sample(case: Case) -> Sample:
     """Return the sample that a call in float32 is, with each operand in its layout."""
-    operands, p = {}, case.params
-    for name, tensor in case.tensors.items():
-        values, negated = case.arrays[name], bool(tensor.placement.view)  # the only one of float32
-        laid = placed(-values if negated else values, tensor.layout, torch.float32)
-        operands[name] = torch._neg_view(laid) if negated else laid
+    p = case.params
+    operands = {
+        name: placed(case.arrays[name], tensor.layout, torch.float32)
+        for name, tensor in case.tensors.items()
+    }
     parameters = {"stride": p.stride, "padding": p.padding, "dilation": p.dilation}
     return Sample(operands, {**parameters, "groups": p.groups}, case.gradients)
 
