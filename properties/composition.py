@@ -185,6 +185,10 @@ def _geometry(choose: Choose, level: Callable[..., str], stretch: str, domain: D
         "height", _upto(EXTENTS if stretch in ("height", "both") else SMALL, left // width)
     )
     fit, spare = choose("fit", FITS)
+    if fit == "equal":
+        # An input as small has as many outputs as padding makes of it.
+        steps = zip(reach, kernel, stride, (height, width), strict=True)
+        named["kernel"] = tuple(max(r, ((n - 1) * s + r - k + 1) // 2) for r, k, s, n in steps)
     return Geometry(
         kernel=kernel,
         stride=stride,

@@ -24,6 +24,7 @@ import numpy as np
 
 import reference
 from properties.case import Case, Tensor
+from properties.dtypes import Exact
 from properties.observation import expected_shapes
 from reference import Arithmetic, Enclosure, Modular, gamma
 from reference.contractions import magnitude
@@ -81,32 +82,38 @@ class _Maps:
         return reference.enclose_conv2d_weight(a[x], size, a["grad_output"], **self._rest)
 
     def along_the_directions(self) -> Enclosure:
-        """Return the tangent, which is also the second gradient of grad_output."""
+        """Return the tangent, which is also the second gradient of grad_output.
+
+        The direction of the bias may be in a convolution's sum, or be added to the stored one.
+        """
         first = self.output("direction_input", "weight")
-        return _sum(
-            first, self.output("input", "direction_weight", "direction_bias"), self.arithmetic
-        )
+        second = self.output("input", "direction_weight", "direction_bias")
+        bias = self.case.arrays.get("direction_bias", np.zeros(1))
+        return _sum(first, second, magnitude(bias)[:, None, None], self.arithmetic)
 
     @property
     def _rest(self) -> dict[str, Any]:
         return {**self.case.arguments, "arithmetic": self.arithmetic}
 
 
-def _sum(first: Enclosure, second: Enclosure, arithmetic: Arithmetic | Modular) -> Enclosure:
+def _sum(
+    first: Enclosure, second: Enclosure, bias: Exact, arithmetic: Arithmetic | Modular
+) -> Enclosure:
     """Return the ball of a sum of stored results, added up in the output's format, in any order.
 
-    Each of up to three parts (a bias may be added by itself) passes two additions at most: another
-    gamma(2, u) times the magnitudes, and a last place in float64 for the midpoint here. Nothing is
-    claimed where a part or the sum may overflow.
+    The second holds a bias of this magnitude, which may be a part of its own: then what is left is
+    stored once more, and each of three parts passes two additions at most. That makes gamma(3, u)
+    times the magnitudes, and a last place in float64 for the midpoint here. Nothing is claimed
+    where a part or the sum may overflow.
     """
     if isinstance(arithmetic, Modular):
         return arithmetic.enclose(first.mid + second.mid)
     wild = first.allows_infinity | second.allows_infinity
     parts = [(np.where(wild, 0, part.mid), np.where(wild, 0, part.rad)) for part in (first, second)]
     mid, rad = parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
-    size = magnitude(parts[0][0]) + magnitude(parts[1][0]) + rad
-    rounding = gamma(2, arithmetic.output.u) + gamma(2, reference.BINARY64.u)
-    rad = (rad + rounding * size + 3 * arithmetic.output.eta) * (1 + 2.0**-40)
+    size = magnitude(parts[0][0]) + magnitude(parts[1][0]) + 2 * bias + rad
+    rounding = gamma(3, arithmetic.output.u) + gamma(2, reference.BINARY64.u)
+    rad = (rad + rounding * size + 4 * arithmetic.output.eta) * (1 + 2.0**-40)
     wild |= size + rad >= arithmetic.output.overflow_threshold
     return Enclosure(mid, np.where(wild, np.inf, rad), wild=wild)
 

@@ -49,6 +49,7 @@ class KnownDefect:
     avoid     how a generated call steps round the region; for crashes and hangs only; without
               it each call drawn there has a process of its own to end or to damage, which a
               region that few reach can bear
+    forms     of implementations that it is met in: a mode may call a layer otherwise
     """
 
     id: str
@@ -61,6 +62,7 @@ class KnownDefect:
     avoid: Avoidance | None = None
     shows_as: tuple[str, ...] = ()
     edits: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ("function", "module")
 
     def affects(self, facts: Mapping[str, Any]) -> bool:
         """Tell whether a worker with these facts is one of the affected builds."""

@@ -133,8 +133,8 @@ def _extent(axis: str, level: str) -> Pins:
     pins: Pins = {axis: lambda o: low <= o <= high}
     if high > 3:
         pins |= {"stretch": lambda o: o[0] in (axis, "both"), "fit": lambda o: o[0] == "free"}
-    if level == "31 to 33":  # as many as padding alone can make of a small input
-        pins |= {"padding": lambda o: o == "kernel", "dilation": lambda o: o == "3"}
+    if high > 17:  # as many as padding alone can make of a small input
+        pins |= {"padding": lambda o: o == "kernel"}
     return pins
 
 

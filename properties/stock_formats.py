@@ -129,6 +129,7 @@ _REFUSED_UNDER_VMAP = replace(
         grad_output=integers(1, 1, 2, 2),
         mode="vmap-weight",
     ),
+    forms=("function",),
 )
 _SINGLE, _OFF = {"dtype": "float32"}, {"dtype": "float32", "mode": "onednn-off"}
 _ODD: Levels = {

@@ -8,7 +8,7 @@ from properties.case import Case
 from properties.domain import FACTORS
 from properties.dtypes import FLOATING
 from properties.relations import add, conjugate, exactly, inner
-from properties.strategies import cases
+from properties.strategies import cases, either
 from properties.subject import Subject
 
 SUBSETS = FACTORS["passes"][1:]
@@ -29,12 +29,17 @@ def test_forward_mode_is_the_derivative(conv2d: Subject, case: Case) -> None:
     conv2d.check(case)
 
 
-@given(case=cases(passes=("input+weight",), bias=("no",), derivative="second"))
+@given(
+    case=either(
+        cases(passes=("input+weight+bias",), derivative="second"),
+        cases(passes=("input+weight",), bias=("no",), derivative="second"),
+    )
+)
 def test_second_order_gradients_lie_in_their_enclosures(conv2d: Subject, case: Case) -> None:
-    """With S = Re <dx, dL/dx> + Re <dw, dL/dw>: the gradients of S are the convolution's own.
+    """With S = Re <dx, dL/dx> + Re <dw, dL/dw> + Re <db, dL/db>: its gradients are convolutions.
 
     dS/dx is the gradient of the input for the weight dw, dS/dw that of the weight for the input dx,
-    and dS/dg = conv2d(dx, w) + conv2d(x, dw). <a, b> conjugates a: see `properties.expect`.
+    and dS/dg = conv2d(dx, w) + conv2d(x, dw) + db. <a, b> conjugates a: see `properties.expect`.
     """
     conv2d.check(case)
 
