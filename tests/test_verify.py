@@ -33,7 +33,7 @@ ONLY = (
 )
 
 MOMENT = 0.2  # seconds for each property: what is wrong everywhere is found, and the run ends soon
-# Of the properties, for a wrong implementation; that all run is seen where the right one is verified.
+# For a wrong implementation; that all properties run is seen where the right one is verified.
 FEW = "pointwise_is or value_lies"
 
 GENERATED = (ROOT / "tests" / "hostile" / "fallbacks.py").read_text()
