@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -94,23 +94,63 @@ class Found(BaseException):
     """The first violation was seen: leaves Hypothesis at once, which would go on looking."""
 
 
+@dataclass
+class Drawn:
+    """The examples of a property that were drawn so far, in order, and whether they are all."""
+
+    examples: list[Mapping[str, object]] = field(default_factory=list)
+    whole: bool = False
+
+
+@dataclass
 class First(Search):
-    """Ends at the first violation, with nothing shrunk."""
+    """Ends at the first violation, with nothing shrunk; keeps in `kept` what is drawn."""
+
+    kept: Drawn | None = None
+    drawn: int = 0
 
     def trial(self, drawn: Mapping[str, object], body: Callable[[], object]) -> None:
         """Run one drawn example; raise Found where it violates."""
+        self.drawn += 1
+        if self.kept is not None and self.drawn > len(self.kept.examples):
+            self.kept.examples.append(drawn)
         try:
             super().trial(drawn, body)
         except Violation as violation:
             raise Found from violation
 
 
-def killed_by(subject: Subject, test: Any) -> Violation | None:
+class Draws:
+    """Examples that are drawn once, and run for one implementation after another.
+
+    What Hypothesis draws up to the first violation is a function of the property, its seed, the
+    domain and the known defects. The seed of a property stays as it is here.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[object, ...], Drawn] = {}
+
+    def run(self, subject: Subject, search: First, test: Any) -> None:
+        """Run a property of which Hypothesis draws what no earlier implementation came to."""
+        defects = tuple(defect.id for defect in subject.defects)
+        kept = self._kept.setdefault((test, repr(subject.domain), defects), Drawn())
+        for drawn in kept.examples:
+            test.hypothesis.inner_test(conv2d=subject, **drawn)
+        if not kept.whole:
+            search.kept, search.drawn = kept, 0  # draws again, without a call, what has passed
+            test(conv2d=subject)
+            kept.whole = True
+
+
+def killed_by(subject: Subject, test: Any, draws: Draws | None = None) -> Violation | None:
     """Return the first violation that the property finds, unshrunk, or None."""
     search = subject.search = First()
     try:
         with activated(subject.domain), known.activated(subject.defects):
-            test(conv2d=subject)
+            if draws is not None and hasattr(test, "hypothesis"):
+                draws.run(subject, search, test)
+            else:
+                test(conv2d=subject)
     except (OutOfDomain, Found):
         pass
     return search.violations[0] if search.violations else None

@@ -236,7 +236,9 @@ def property_of(name: str, root: Path = ROOT) -> str:
     return str(root / "properties" / name)
 
 
-def shared_run(factory: pytest.TempPathFactory, name: str, *arguments: str) -> Run:
+def shared_run(
+    factory: pytest.TempPathFactory, name: str, *arguments: str, **variables: str
+) -> Run:
     """Return the outcome of a run that several tests look at, made once for all xdist workers."""
     base = factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -246,7 +248,7 @@ def shared_run(factory: pytest.TempPathFactory, name: str, *arguments: str) -> R
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            kept.write_text(json.dumps(asdict(run_pytest(directory, *arguments))))
+            kept.write_text(json.dumps(asdict(run_pytest(directory, *arguments, **variables))))
     return Run(**json.loads(kept.read_text()))
 
 

@@ -93,8 +93,11 @@ def test_plainer_values_are_sought_while_there_is_time(
     assert (case.input.values == CASE.input.values) is not plain
 
 
-def test_a_wrong_value_is_mapped(subject: Subject, tmp_path: Path) -> None:
+def test_a_wrong_value_is_mapped(
+    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The record shows the plane of the worst element and holds the text of the script."""
+    monkeypatch.setattr(finish_module, "REPEATS", 1)  # each costs a process
     violation = finished(subject, tmp_path)
     (errors,) = violation.record["errors"]
     height, width = violation.case.output_shape[-2:]

@@ -11,14 +11,20 @@ import pytest
 from properties.domain import Domain
 from properties.dtypes import REAL
 from tests.cheats import CHEATS
-from tests.killing import ACCIDENTS, Recycling, gate, killed_by, subject_of
+from tests.killing import ACCIDENTS, Draws, Recycling, gate, killed_by, subject_of
 from tests.mutants import MUTANTS, PROPERTIES, SURVIVORS, Mutant
 
 CHEATING = {(cheat.target, cheat.by): cheat.kind for cheat in CHEATS}
 
 
+@pytest.fixture(scope="module")
+def draws() -> Draws:
+    """Return the examples that all mutants share."""
+    return Draws()
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.place)
-def test_every_killer_kills(mutant: Mutant, spares: Recycling) -> None:
+def test_every_killer_kills(mutant: Mutant, spares: Recycling, draws: Draws) -> None:
     """Each named property finds a violation in its gate cases, and not by a crash of torch.
 
     A survivor that is killed after all fails too: it belongs out of `SURVIVORS` then.
@@ -27,7 +33,7 @@ def test_every_killer_kills(mutant: Mutant, spares: Recycling) -> None:
     # Some are written with operations that torch lacks for complex numbers or integers.
     subject = subject_of(mutant.target, spares, Domain().within(dtype=REAL))
     for name in mutant.killers:
-        violation = killed_by(subject, properties[name])
+        violation = killed_by(subject, properties[name], draws)
         if violation is None or violation.kind in {*ACCIDENTS} - {mutant.fatal}:
             missed[name] = violation
         elif (mutant.target, name) in CHEATING:
@@ -47,9 +53,9 @@ def test_every_property_of_the_gate_must_kill() -> None:
     assert set(gate()) == set(PROPERTIES)
 
 
-def test_stock_torch_survives(spares: Recycling) -> None:
+def test_stock_torch_survives(spares: Recycling, draws: Draws) -> None:
     """The harness that kills mutants finds nothing wrong with `F.conv2d` itself."""
     subject = subject_of("F.conv2d", spares)
     for name in ("test_value_lies_in_its_enclosure", "test_gradients_lie_in_their_enclosures"):
-        assert killed_by(subject, gate()[name]) is None
+        assert killed_by(subject, gate()[name], draws) is None
     subject.runner.close()

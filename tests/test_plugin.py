@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from properties.outcome import Results, Status, conclude
 from properties.profiles import BROADEST, PROFILES
 from properties.session import Session
 from tests.killing import gate
@@ -27,6 +27,7 @@ from tests.plugin_targets import (
     property_of,
     red_run,
     run_pytest,
+    shared_run,
 )
 
 NAME = POINTWISE.partition("::")[2]
@@ -125,35 +126,38 @@ def test_report_has_its_fields(green: Run) -> None:
     assert re.fullmatch(r"[0-9a-f]{16}", item["digest"])
 
 
-def test_time_budget_ends_a_hunt(tmp_path: Path) -> None:
-    """--conv2d-seconds ends a search without end, in about that time, and it still reports."""
+@pytest.fixture
+def hunt(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a run without end that has two seconds, under CI=1, from a seed that is given."""
     names = [property_of(name) for name in (POINTWISE, UNBATCHED)]
-    budget = ("--hypothesis-profile", "conv2d-hunt", "--conv2d-seconds", "4")
-    began = time.monotonic()
-    run = run_pytest(tmp_path, *names, *STOCK, *budget, CI="1")
-    assert run.status == 0, run.output
+    budget = ("--hypothesis-profile", "conv2d-hunt", "--conv2d-seconds", "2", "--hypothesis-seed=7")
+    return shared_run(tmp_path_factory, "hunt", *names, *STOCK, *budget, CI="1")
+
+
+def test_time_budget_ends_a_hunt(hunt: Run) -> None:
+    """--conv2d-seconds ends a search without end, in about that time, and it still reports."""
+    assert hunt.status == 0, hunt.output
+    assert hunt.report["ok"]
+    assert all(item["cases"] > 0 for item in hunt.report["items"])
+    assert 1 < sum(item["seconds"] for item in hunt.report["items"]) < 5
     # Starting and ending processes comes on top, on a machine that others use.
-    assert time.monotonic() - began < 60
-    assert run.report["ok"]
-    assert all(item["cases"] > 0 for item in run.report["items"])
-    assert 1 < sum(item["seconds"] for item in run.report["items"]) < 7
-    assert ", 4 s)\n" in run.output
+    assert hunt.report["seconds"] < 60
+    assert "profile conv2d-hunt (seed 7, 2 s)\n" in hunt.output
 
 
-def test_nightly_runs_differ_under_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nightly_runs_differ_under_ci(
+    hunt: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """CI=1 pins no nightly to one seed; --hypothesis-seed does, and the report names the seed."""
     limits = ("--hypothesis-profile", "conv2d-nightly", "--conv2d-seconds", "1", *STOCK)
-    seeded: tuple[tuple[str, ...], ...] = ((), ("--hypothesis-seed=7",))
-    drawn, given = (
-        run_pytest(tmp_path, property_of(POINTWISE), *limits, *s, CI="1") for s in seeded
-    )
+    drawn = run_pytest(tmp_path, property_of(POINTWISE), *limits, CI="1")
     seed = drawn.report["seed"]
-    assert given.report["seed"] == 7
+    assert hunt.report["seed"] == 7
     monkeypatch.setenv("CI", "1")
     config = SimpleNamespace(getoption=lambda name, default: default)
     unpinned: Any = SimpleNamespace(profile=PROFILES["conv2d-nightly"], config=config)
     assert len({seed, Session._seed(unpinned), Session._seed(unpinned)}) == 3
-    assert drawn.digests[NAME] != given.digests[NAME]
+    assert drawn.digests[NAME] != hunt.digests[NAME]
     assert f"profile conv2d-nightly (seed {seed}, 1 s)" in drawn.output
 
 
@@ -167,11 +171,12 @@ def test_what_the_database_kept_is_replayed(tmp_path: Path) -> None:
         words = (property_of(POINTWISE), f"--rootdir={ROOT}", "--hypothesis-profile", profile)
         return run_pytest(tmp_path, *words, *targets, *BRIEF, cwd=tmp_path)
 
-    assert run("conv2d-replay", *WRONG).status == 5
     assert run("conv2d-dev", *WRONG, *STOCK).status == 1
     found = run("conv2d-replay", *WRONG, *STOCK)
     assert found.status == 1, found.output
     assert [item["cases"] for item in found.report["items"]] == [0, 1]
+    (nothing,) = (item for item in found.report["items"] if not item["cases"])
+    assert conclude(0, Results([nothing])).status == Status.UNVERIFIED
 
 
 def test_properties_without_a_case_verify_nothing(tmp_path: Path) -> None:
