@@ -248,7 +248,8 @@ def shared_run(
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            kept.write_text(json.dumps(asdict(run_pytest(directory, *arguments, **variables))))
+            run = run_pytest(directory, *arguments, cwd=ROOT, **variables)
+            kept.write_text(json.dumps(asdict(run)))
     return Run(**json.loads(kept.read_text()))
 
 
