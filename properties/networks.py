@@ -54,6 +54,8 @@ LAYERS: Sequence[Layer] = (
     Layer((3, 3), padding=(1, 1)),
     Layer((3, 3), stride=(2, 2), padding=(1, 1)),
     Layer((3, 3), stride=(2, 2), padding=(1, 1), channels=((1, 32, 3),)),  # MobileNet's first
+    Layer((3, 3), channels=((1, 8, 1), (1, 16, 1), (1, 32, 1))),  # the first, of grey images
+    Layer((3, 3), padding=(1, 1), channels=((1, 8, 1), (1, 16, 3))),
     Layer((3, 3)),
     Layer((1, 1), channels=((1, 64, 16), (1, 16, 64), (1, 32, 32), (1, 96, 24), (1, 10, 64))),
     Layer((1, 1), stride=(2, 2)),

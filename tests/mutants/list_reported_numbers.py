@@ -10,7 +10,6 @@ from tests.mutants.catalogue import (
     NETWORKS,
     PAIRS,
     REFUSED,
-    SECOND,
     VALUE,
     Call,
     Mutant,
@@ -30,7 +29,7 @@ REPORTED_NUMBERS = (
     Mutant(
         "reported_numbers:half_sums_of_one_channel",
         "float16 sums over one channel are kept in float16 for a 3x3 kernel",
-        (SECOND,),
+        (NETWORKS,),
         Call(x=(1, 1, 3, 3), w=(8, 1, 3, 3), dtype="float16", kind="normal"),
         Call(x=(1, 1, 3, 3), w=(7, 1, 3, 3), dtype="float16", kind="normal"),
         klass="precision",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tests.mutants.catalogue import (
     EMPTY,
-    FLIPPED,
     GROUPS,
     INTEGERS,
     LARGE,
+    NETWORKS,
     POINTWISE,
     VALUE,
     Call,
@@ -43,7 +43,7 @@ REPORTED_TAILS = (
     Mutant(
         "reported_tails:first_pixel_of_last_block_lost",
         "one pixel of each plane is lost if one is left over of eight",
-        (FLIPPED,),
+        (NETWORKS,),
         Call(x=(1, 4, 5, 5), stride=(2, 2), padding=(1, 1)),
         Call(x=(1, 4, 14, 14), stride=(2, 2)),
         klass="tail",

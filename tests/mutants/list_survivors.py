@@ -12,7 +12,7 @@ _FOUND = f"{_RARE}; every pair of levels finds it"
 SURVIVORS = {
     "grad_weight_of_dilated_rows_flipped": f"{_RARE}, nor has the covering array one",
     "long_bias_cut": f"{_RARE}; the one that makes every edit finds it",
+    "nhwc_channel_step": _FOUND,
     "one_channel_weight_read_by_taps": _FOUND,
     "plane_tail_left_at_bias": _FOUND,
-    "second_group_of_pointwise_lost": _FOUND,
 }
