@@ -19,10 +19,10 @@ if (
     or not torch.ops.mkldnn._is_mkldnn_bf16_supported()
 ):
     sys.exit(2)
-torch.set_num_threads(4)
 
 
 def call():
+    torch.set_num_threads(4)
     x = torch.empty(5, 5, 6, 126, dtype=torch.bfloat16, memory_format=torch.channels_last).fill_(1)
     w = torch.ones(3, 5, 1, 1, dtype=torch.bfloat16).requires_grad_()
     g = torch.ones(5, 3, 3, 63, dtype=torch.bfloat16)
