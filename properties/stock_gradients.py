@@ -163,14 +163,16 @@ GRADIENTS: tuple[KnownDefect, ...] = (
     ),
     KnownDefect(
         id="onednn-strided-1x1-weight-threads",
-        summary="the same with four threads, which share the images: of more than 16 outputs in "
-        "blocks of 8 that are not full, also where one thread writes nothing past its memory",
+        summary="the same with several threads, which share the images, in float32 too: of more "
+        "than 16 outputs in blocks of 8 that are not full, also where one thread writes nothing past "
+        "its memory",
         upstream="",
         affected=_AVX512,
         region={
             **_ONE_BY_ONE,
+            "dtype": ("bfloat16", "float32", "complex64"),
             "mode": ("threads",),
-            "batch": ("1", "5", "15", "17"),
+            "batch": ("1", "2", "4", "5", "15", "16", "17"),
             "passes": _OF_PARAMETERS,
             "in_channels": tuple(map(str, range(1, 15))),
             "output_blocks": ("last one partial",),
