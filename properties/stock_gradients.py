@@ -164,8 +164,8 @@ GRADIENTS: tuple[KnownDefect, ...] = (
     KnownDefect(
         id="onednn-strided-1x1-weight-threads",
         summary="the same with several threads, which share the images, in float32 too: of more "
-        "than 16 outputs in blocks of 8 that are not full, also where one thread writes nothing past "
-        "its memory",
+        "than 16 outputs in blocks of 8 that are not full, also where one thread writes nothing "
+        "past its memory",
         upstream="",
         affected=_AVX512,
         region={

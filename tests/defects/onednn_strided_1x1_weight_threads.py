@@ -1,7 +1,7 @@
 """Torch's defect onednn-strided-1x1-weight-threads.
 
-Symptom: the same with four threads, which share the images: of more than 16 outputs in blocks of 8
-that are not full, also where one thread writes nothing past its memory.
+Symptom: the same with several threads, which share the images, in float32 too: of more than 16
+outputs in blocks of 8 that are not full, also where one thread writes nothing past its memory.
 
 Seen with torch 2.13, device_name cpu, onednn.bfloat16 True, cpu AVX512.
 
