@@ -88,8 +88,9 @@ class _Maps:
         """
         first = self.output("direction_input", "weight")
         second = self.output("input", "direction_weight", "direction_bias")
-        bias = self.case.arrays.get("direction_bias", np.zeros(1))
-        return _sum(first, second, magnitude(bias)[:, None, None], self.arithmetic)
+        bias = self.case.arrays.get("direction_bias")
+        offset = None if bias is None else magnitude(bias)[:, None, None]
+        return _sum(first, second, offset, self.arithmetic)
 
     @property
     def _rest(self) -> dict[str, Any]:
@@ -97,23 +98,25 @@ class _Maps:
 
 
 def _sum(
-    first: Enclosure, second: Enclosure, bias: Exact, arithmetic: Arithmetic | Modular
+    first: Enclosure, second: Enclosure, bias: Exact | None, arithmetic: Arithmetic | Modular
 ) -> Enclosure:
     """Return the ball of a sum of stored results, added up in the output's format, in any order.
 
-    The second holds a bias of this magnitude, which may be a part of its own: then what is left is
-    stored once more, and each of three parts passes two additions at most. That makes gamma(3, u)
-    times the magnitudes, and a last place in float64 for the midpoint here. Nothing is claimed
-    where a part or the sum may overflow.
+    Another gamma(2, u) times the magnitudes, and a last place in float64 for the midpoint here. A
+    bias of this magnitude in the second may be a part of its own: then what is left is stored once
+    more, and each of three parts passes two additions at most, gamma(3, u) in all. Nothing is
+    claimed where a part or the sum may overflow.
     """
     if isinstance(arithmetic, Modular):
         return arithmetic.enclose(first.mid + second.mid)
     wild = first.allows_infinity | second.allows_infinity
     parts = [(np.where(wild, 0, part.mid), np.where(wild, 0, part.rad)) for part in (first, second)]
     mid, rad = parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
-    size = magnitude(parts[0][0]) + magnitude(parts[1][0]) + 2 * bias + rad
-    rounding = gamma(3, arithmetic.output.u) + gamma(2, reference.BINARY64.u)
-    rad = (rad + rounding * size + 4 * arithmetic.output.eta) * (1 + 2.0**-40)
+    size = magnitude(parts[0][0]) + magnitude(parts[1][0]) + rad
+    steps = 2 if bias is None else 3
+    size += 0.0 if bias is None else 2 * bias
+    rounding = gamma(steps, arithmetic.output.u) + gamma(2, reference.BINARY64.u)
+    rad = (rad + rounding * size + (steps + 1) * arithmetic.output.eta) * (1 + 2.0**-40)
     wild |= size + rad >= arithmetic.output.overflow_threshold
     return Enclosure(mid, np.where(wild, np.inf, rad), wild=wild)
 

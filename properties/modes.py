@@ -130,8 +130,7 @@ def _in_float32(tensors: Named) -> Named:
 
 
 def _functional_call(call: Call) -> Any:
-    image = (call.tensors["input"],)
-    return torch.func.functional_call(call.operation, call.parameters(), image)
+    return call.bound(call.parameters())(call.tensors["input"])
 
 
 def _checkpoint(call: Call) -> Any:

@@ -94,7 +94,7 @@ RULES: Sequence[tuple[str, Levels, Levels]] = (
     ("words are integers", {"values": ("words x words",)},
      {"dtype": tuple(dtype for dtype in DOMAIN["dtype"] if dtype not in INTEGER),
       "passes": _BACKWARD, "grad_output_layout": LAYOUTS, "scale": ("up", "down"),
-      **_layouts("input", "weight", "bias", of=tuple(VIEWS))}),
+      **_layouts("input", "weight", "bias", of=VIEWS)}),
     ("integers are not rounded", {"dtype": INTEGER}, {**_ROUNDED, "scale": ("up", "down")}),
     ("only complex numbers have conjugate views", _but("dtype", *COMPLEX),
      _layouts("input", "weight", "bias", "grad_output", of=CONJUGATED)),
