@@ -47,8 +47,11 @@ _NATIVE: Mapping[str, tuple[Mapping[str, str], Levels]] = {
     ),
     "-without-onednn": (
         {**_TORCH, "onednn.enabled": "False"},
-        {"dtype": ("float32", "complex64", *_HALF)},
+        {"dtype": ("float32", "complex64")},
     ),
+    # Torch asks oneDNN for these where the CPU has instructions for them.
+    "-float16": ({**_TORCH, "onednn.float16": "False"}, {"dtype": ("float16",)}),
+    "-bfloat16": ({**_TORCH, "onednn.bfloat16": "False"}, {"dtype": ("bfloat16",)}),
 }
 
 
@@ -132,6 +135,7 @@ _REFUSED_UNDER_VMAP = replace(
     forms=("function",),
 )
 _SINGLE, _OFF = {"dtype": "float32"}, {"dtype": "float32", "mode": "onednn-off"}
+_HALVES = {"-float16": {"dtype": "float16"}, "-bfloat16": {"dtype": "bfloat16"}}
 _ODD: Levels = {
     "dtype": ("float32", "float16", "bfloat16", "complex64"),
     "mode": _BUT_OFF,
@@ -144,10 +148,16 @@ _ODD: Levels = {
 FORMATS: tuple[KnownDefect, ...] = (
     *_native(
         _PERMUTED,
-        {"": {}, "-pointwise": _SINGLE, "-mode": _OFF, "-without-onednn": _SINGLE},
+        {"": {}, "-pointwise": _SINGLE, "-mode": _OFF, "-without-onednn": _SINGLE, **_HALVES},
     ),
-    *_native(_REFUSED, {"": {}, "-small": _SINGLE, "-mode": _OFF, "-without-onednn": _SINGLE}),
-    *_native(_REFUSED_UNDER_VMAP, {"": {}, "-small": _SINGLE, "-without-onednn": _SINGLE}),
+    *_native(
+        _REFUSED,
+        {"": {}, "-small": _SINGLE, "-mode": _OFF, "-without-onednn": _SINGLE, **_HALVES},
+    ),
+    *_native(
+        _REFUSED_UNDER_VMAP,
+        {"": {}, "-small": _SINGLE, "-without-onednn": _SINGLE, **_HALVES},
+    ),
     KnownDefect(
         id="onednn-odd-weight",
         summary="wrong results and gradients of the input in oneDNN's grouped convolution of a "

@@ -30,8 +30,8 @@ AROUND = {  # whatever the kernels are
     *(defect.id for defect in OTHER),
     *(defect.id for defect in UNREFUSED if defect.affected == {"torch": "2."}),
 }
-NATIVE = {defect.id for defect in FORMATS if "onednn.enabled" not in defect.affected}
-WITHOUT = {defect.id for defect in FORMATS if defect.affected.get("onednn.enabled") == "False"}
+NATIVE = {d.id for d in FORMATS if not any(name.startswith("onednn") for name in d.affected)}
+WITHOUT = {defect.id for defect in FORMATS if "False" in defect.affected.values()}
 HERE = {
     "torch": "2.13.0+cpu",
     "device_name": "cpu",

@@ -1,0 +1,30 @@
+"""Torch's defect vmap-odd-weight-float16.
+
+Symptom: the same where torch.vmap goes over a channels_last weight of one output channel: it makes
+such a weight of it.
+
+Seen with torch 2.13, device_name cpu, onednn.float16 False.
+
+Exit status: 1 while the defect is there, 0 when it is gone, 2 where it cannot show.
+"""
+
+import torch
+from torch.nn.functional import conv2d
+
+torch.backends.mkldnn.enabled = False
+x = torch.empty(1, 2, 2, 3, dtype=torch.float16, memory_format=torch.channels_last).copy_(
+    torch.tensor([[[[3.0, 3.0, -2.0], [1.0, 4.0, -3.0]], [[-1.0, 4.0, 4.0], [-1.0, 3.0, 3.0]]]])
+)
+w = (
+    torch.empty(1, 2, 1, 2, dtype=torch.float16, memory_format=torch.channels_last)
+    .copy_(torch.tensor([[[[3.0, 3.0]], [[-2.0, 1.0]]]]))
+    .requires_grad_()
+)
+g = torch.tensor([[[[3.0, 3.0], [-2.0, 1.0]]]], dtype=torch.float16)
+found = torch.vmap(lambda w: conv2d(x, w))(w[:, None])[:, :, 0].movedim(0, -3)
+(found,) = torch.autograd.grad(found, w, g)
+expected = torch.tensor([[[[20.0, -8.0]], [[14.0, 21.0]]]], dtype=torch.float16)
+
+print("found   ", found.flatten().tolist())
+print("expected", expected.flatten().tolist())
+torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
