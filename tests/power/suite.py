@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -14,7 +15,16 @@ from properties.domain import Domain
 from properties.dtypes import REAL
 from properties.profiles import seed_of
 from properties.subject import Subject
-from tests.killing import ACCIDENTS, Recycling, Test, gate, killed_by, subject_of
+from tests.killing import (
+    ACCIDENTS,
+    Draws,
+    Recycling,
+    Sharing,
+    Test,
+    gate,
+    killed_by,
+    subject_of,
+)
 from tests.mutants import Mutant
 
 Record = dict[str, Any]
@@ -32,6 +42,8 @@ class Hunt:
     def __init__(self) -> None:
         self.workers = Recycling()
         self.properties = gate()
+        self._draws = Draws(), -1  # those of one seed
+        self._kind = partial(Sharing, set())
         self._passed: dict[tuple[str, str, int], int] = {}  # cases of what need not run again
 
     def find(self, mutant: Mutant, base: int) -> Record:
@@ -43,7 +55,9 @@ class Hunt:
         """
         began, cases = time.monotonic(), 0
         # Some are written with operations that torch lacks for complex numbers or integers.
-        subject = subject_of(mutant.target, self.workers, Domain().within(dtype=REAL))
+        domain = Domain().within(dtype=REAL)
+        subject = subject_of(mutant.target, self.workers, domain, kind=self._kind)
+        draws = self._draws_of(base)
         found: Record = {"by": None, "kind": None}
         for name, test in self.properties.items():
             same = _same(mutant, subject, test), name, base if hasattr(test, "hypothesis") else 0
@@ -51,7 +65,7 @@ class Hunt:
                 cases += self._passed[same]
                 continue
             seed(seed_of(name, base))(test)
-            violation = killed_by(subject, test)
+            violation = killed_by(subject, test, draws)
             cases += subject.search.cases
             if violation is not None and violation.kind not in {*ACCIDENTS} - {mutant.fatal}:
                 found = {"by": name, "kind": violation.kind}
@@ -60,6 +74,12 @@ class Hunt:
                 self._passed[same] = subject.search.cases
         subject.runner.close()
         return {**found, "cases": cases, "seconds": round(time.monotonic() - began, 1)}
+
+    def _draws_of(self, base: int) -> Draws:
+        """Return what is drawn with a seed; of an earlier one nothing is kept."""
+        if self._draws[1] != base:
+            self._draws = Draws(), base
+        return self._draws[0]
 
 
 def _same(mutant: Mutant, subject: Subject, test: Test) -> str:
