@@ -6,12 +6,16 @@ tests.power`, which counts them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from properties.domain import Domain
 from properties.dtypes import REAL
+from properties.subject import Subject
 from tests.cheats import CHEATS
-from tests.killing import ACCIDENTS, Draws, Recycling, gate, killed_by, subject_of
+from tests.killing import ACCIDENTS, Draws, Recycling, Sharing, gate, killed_by, subject_of
 from tests.mutants import MUTANTS, PROPERTIES, SURVIVORS, Mutant
 
 CHEATING = {(cheat.target, cheat.by): cheat.kind for cheat in CHEATS}
@@ -23,15 +27,23 @@ def draws() -> Draws:
     return Draws()
 
 
+@pytest.fixture(scope="module")
+def sharing() -> Callable[..., Subject]:
+    """Return what makes a subject that shares with others which results are right."""
+    return partial(Sharing, set())
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.place)
-def test_every_killer_kills(mutant: Mutant, spares: Recycling, draws: Draws) -> None:
+def test_every_killer_kills(
+    mutant: Mutant, spares: Recycling, draws: Draws, sharing: Callable[..., Subject]
+) -> None:
     """Each named property finds a violation in its gate cases, and not by a crash of torch.
 
     A survivor that is killed after all fails too: it belongs out of `SURVIVORS` then.
     """
     properties, missed = gate(), {}
     # Some are written with operations that torch lacks for complex numbers or integers.
-    subject = subject_of(mutant.target, spares, Domain().within(dtype=REAL))
+    subject = subject_of(mutant.target, spares, Domain().within(dtype=REAL), kind=sharing)
     for name in mutant.killers:
         violation = killed_by(subject, properties[name], draws)
         if violation is None or violation.kind in {*ACCIDENTS} - {mutant.fatal}:

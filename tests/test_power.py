@@ -21,6 +21,7 @@ from tests.power.samples import UNIFORM, Sample
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 FLIPPED = BY_NAME["flipped"]
+LATE = "last_dilated_row_one_early"
 FOUND = {"by": "test_a", "kind": "value", "cases": 7, "seconds": 0.1}
 MISSED = {"by": None, "kind": None, "cases": 900, "seconds": 9.0}
 
@@ -100,18 +101,31 @@ def test_a_layer_is_tested_as_a_function() -> None:
     assert torch.equal(layer(x, w, b, 2, 1, 1, 2), F.conv2d(x, w, b, 2, 1, 1, 2))
 
 
-def test_the_suite_counts_cases_up_to_the_first_violation() -> None:
-    """A flipped kernel is found by the first property; the same seed counts the same."""
+def test_the_suite_counts_cases_up_to_the_first_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same seed counts the same, also where others drew its examples and had right results.
+
+    What a property without draws finds is the same for every seed.
+    """
+    drawn = {"test_value_lies_in_its_enclosure": gate()["test_value_lies_in_its_enclosure"]}
+    monkeypatch.setattr(suite, "gate", lambda: drawn)
+    first, alone, other = hunted(("pads_at_end", 0), (LATE, 0), (LATE, 1))
+    again, _, shared = hunted((LATE, 0), (FLIPPED.name, 0), (LATE, 0))
+    assert alone == again == shared
+    assert first["by"] == alone["by"] == other["by"] == next(iter(drawn))
+    assert 1 < alone["cases"] < 300
+    monkeypatch.setattr(suite, "gate", gate)
+    first, other = hunted(("batch_of_one_squeezed", 0), ("batch_of_one_squeezed", 1))
+    assert first == other
+    assert first["by"] == "test_every_pair_of_levels"
+
+
+def hunted(*tasks: tuple[str, int]) -> list[dict[str, Any]]:
+    """Return what one hunt finds of these mutants, with these seeds; but for the time it takes."""
     hunt = suite.Hunt()
     try:
-        records = [hunt.find(BY_NAME["batch_of_one_squeezed"], base) for base in (0, 0, 1)]
+        return [{**hunt.find(BY_NAME[name], base), "seconds": 0} for name, base in tasks]
     finally:
         hunt.workers.close()
-    first, again, other = ({**record, "seconds": 0} for record in records)
-    assert first == again
-    assert first["by"] is not None
-    assert other["by"] is not None
-    assert 0 < first["cases"] < 300
 
 
 def test_what_need_not_run_again_is_counted_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,7 @@ class Hunt:
         self._draws = Draws(), -1  # those of one seed
         self._kind = partial(Sharing, set())
         self._passed: dict[tuple[str, str, int], int] = {}  # cases of what need not run again
+        self._fixed: dict[str, Record] = {}  # by mutant, where no seed can make a difference
 
     def find(self, mutant: Mutant, base: int) -> Record:
         """Return what finds a mutant with the inputs of one seed; 0 is that of the gate.
@@ -53,13 +54,16 @@ class Hunt:
         ran; `by` is None if there was none. Nothing is shrunk. A property that has passed is not
         run again where it would make the same calls of a mutant that does the same in them.
         """
-        began, cases = time.monotonic(), 0
+        if mutant.name in self._fixed:
+            return self._fixed[mutant.name]
+        began, cases, drew = time.monotonic(), 0, False
         # Some are written with operations that torch lacks for complex numbers or integers.
         domain = Domain().within(dtype=REAL)
         subject = subject_of(mutant.target, self.workers, domain, kind=self._kind)
         draws = self._draws_of(base)
         found: Record = {"by": None, "kind": None}
         for name, test in self.properties.items():
+            drew |= hasattr(test, "hypothesis")
             same = _same(mutant, subject, test), name, base if hasattr(test, "hypothesis") else 0
             if same in self._passed:
                 cases += self._passed[same]
@@ -73,7 +77,10 @@ class Hunt:
             if violation is None:
                 self._passed[same] = subject.search.cases
         subject.runner.close()
-        return {**found, "cases": cases, "seconds": round(time.monotonic() - began, 1)}
+        found |= {"cases": cases, "seconds": round(time.monotonic() - began, 1)}
+        if not drew:
+            self._fixed[mutant.name] = found
+        return found
 
     def _draws_of(self, base: int) -> Draws:
         """Return what is drawn with a seed; of an earlier one nothing is kept."""
