@@ -13,6 +13,6 @@ SURVIVORS = {
     "grad_weight_of_dilated_rows_flipped": f"{_RARE}, nor has the covering array one",
     "long_bias_cut": f"{_RARE}; the one that makes every edit finds it",
     "nhwc_channel_step": _FOUND,
-    "one_channel_weight_read_by_taps": _FOUND,
+    "one_channel_weight_read_by_taps": f"{_RARE}; linearity in the input finds it",
     "plane_tail_left_at_bias": _FOUND,
 }
