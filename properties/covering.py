@@ -28,6 +28,7 @@ from properties.planned import PLANNED, Level, planned
 CANDIDATES = 3  # of which the best is taken
 TRIES = {True: 2000, False: 20}  # for one that has the pair at all; in a narrower domain
 REACHES = {True: 400, False: 30}  # for a call that has a level at all
+FIRST = 48  # rows that are made before any is run, so that the broadest of them come first
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ class Row:
 
     case: Case
     choices: tuple[tuple[str, Any], ...]
+
+    @property
+    def breadth(self) -> int:
+        """Results times extents above one: where most is computed, most defects show."""
+        case = self.case
+        shapes = (*case.input.shape, *case.weight.shape, *case.output_shape[-2:])
+        return (1 + len(case.gradients)) * sum(extent > 1 for extent in shapes)
 
 
 class Covering:
@@ -52,10 +60,11 @@ class Covering:
 
     @property
     def rows(self) -> Iterator[Row]:
-        """Yield the rows, broadest first; as often as one asks, the same ones."""
+        """Yield the rows, of the first ones the broadest first; as often as one asks, the same."""
         for place in count():
             if place == len(self._made):
-                self._made.extend(islice(self._more, 1))
+                more = islice(self._more, FIRST if place == 0 else 1)
+                self._made += sorted(more, key=lambda row: -row.breadth)
             if place == len(self._made):
                 return
             yield self._made[place]

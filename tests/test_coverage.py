@@ -8,7 +8,7 @@ import pytest
 
 from properties.case import Case
 from properties.coverage import cells, factors, pairs
-from properties.covering import Covering, covering
+from properties.covering import FIRST, Covering, covering
 from properties.domain import FACTORS, Domain
 from properties.feasibility import feasible, infeasible
 from properties.planned import COSTLY, Levels, planned
@@ -79,3 +79,10 @@ def test_an_array_depends_on_the_domain_alone(array: Covering) -> None:
     """Built twice, it has the same rows in the same order."""
     again = covering(Domain.parse([NARROW]), whole=False)
     assert [row.case.key for row in array.rows] == [row.case.key for row in again.rows]
+
+
+def test_the_broadest_of_the_first_calls_come_first(array: Covering) -> None:
+    """Calls with many results and few extents of one see most defects; any order has every pair."""
+    breadth = [row.breadth for row in array.rows]
+    assert breadth[:FIRST] == sorted(breadth[:FIRST], reverse=True)
+    assert breadth[0] > 2 * breadth[FIRST - 1]
