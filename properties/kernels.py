@@ -19,9 +19,10 @@ def kernels(case: Case) -> dict[str, str]:
     both = [
         stride > 1 and dilation > 1 for stride, dilation in zip(p.stride, p.dilation, strict=True)
     ]
+    start, width = p.pads(case.weight.shape[-2:])[1][0], case.weight.shape[-1]
     several = case.weight.shape[-2] > 1 or case.output_shape[-2] > 1
     return {
-        "column_stride": "3 or more" if p.stride[1] >= 3 else "1 or 2",
+        "column_padding": "less than the kernel" if start < width else "kernel or more",
         "strides_tile": "yes" if _is_tiled(case) else "no",
         "channel_blocks": blocks,
         "channel_path": "blocked" if shared % 16 == 0 or (groups == 1 and shared > 16) else "other",

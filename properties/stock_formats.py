@@ -91,6 +91,27 @@ _PERMUTED = KnownDefect(
         groups=2,
     ),
 )
+_PERMUTED_UNDER_VMAP = replace(
+    _PERMUTED,
+    id="vmap-grouped-gradient",
+    summary="the same where torch.vmap goes over a batch of one: it hands over the image alone",
+    region={
+        **_PERMUTED.region,
+        "input_format": ("channels_last", "both ways"),
+        "weight_format": ("channels_last", "both ways"),
+        "batch": ("1",),
+        "mode": ("vmap-input", "vmap-all"),
+    },
+    case=call(
+        "float64",
+        integers(1, 4, 1, 2, layout="channels_last"),
+        integers(2, 2, 1, 1, layout="channels_last"),
+        gradients=("weight",),
+        grad_output=integers(1, 2, 1, 2),
+        groups=2,
+        mode="vmap-input",
+    ),
+)
 _REFUSED = KnownDefect(
     id="torch-odd-weight",
     summary="slow_conv2d: grad_weight must be contiguous: torch's own kernel refuses the gradient "
@@ -149,6 +170,10 @@ FORMATS: tuple[KnownDefect, ...] = (
     *_native(
         _PERMUTED,
         {"": {}, "-pointwise": _SINGLE, "-mode": _OFF, "-without-onednn": _SINGLE, **_HALVES},
+    ),
+    *_native(
+        _PERMUTED_UNDER_VMAP,
+        {"": {}, "-pointwise": _SINGLE, "-without-onednn": _SINGLE, **_HALVES},
     ),
     *_native(
         _REFUSED,

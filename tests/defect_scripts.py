@@ -220,11 +220,12 @@ def _second(case: Case) -> Iterator[str]:
 def _made(case: Case) -> Iterator[str]:
     bias = ", b" if case.bias is not None else ""
     function = "torch.compile(conv2d)" if case.mode == COMPILED else "conv2d"
+    arguments = _arguments(case.arguments)
     call = {
-        "vmap-input": "torch.vmap(lambda image: conv2d(image, w))(x)",
+        "vmap-input": f"torch.vmap(lambda image: conv2d(image, w{arguments}))(x)",
         "vmap-weight": "torch.vmap(lambda w: conv2d(x, w))(w[:, None])[:, :, 0].movedim(0, -3)",
         "vmap-all": "torch.vmap(conv2d)(x, w.expand(len(x), *w.shape))",
-    }.get(case.mode, f"{function}(x, w{bias}{_arguments(case.arguments)})")
+    }.get(case.mode, f"{function}(x, w{bias}{arguments})")
     yield f"found = {call}"
     for name in case.gradients:
         yield f"(found,) = torch.autograd.grad(found, {SHORT[name]}, g)"

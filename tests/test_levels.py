@@ -205,10 +205,12 @@ def test_channel_path(shared: int, groups: int, found: str) -> None:
     assert level("channel_path", (3, 3), (groups, shared, 2, 2), groups) == found
 
 
-@pytest.mark.parametrize(("stride", "found"), [((3, 2), "1 or 2"), ((1, 3), "3 or more")])
-def test_column_stride(stride: tuple[int, int], found: str) -> None:
+@pytest.mark.parametrize(
+    ("padding", "found"), [((2, 1), "less than the kernel"), ((0, 2), "kernel or more")]
+)
+def test_column_padding(padding: tuple[int, int], found: str) -> None:
     """That of the rows does not count."""
-    assert level("column_stride", (9, 9), (1, 1, 2, 2), stride=stride) == found
+    assert level("column_padding", (9, 9), (1, 1, 2, 2), padding=padding) == found
 
 
 @pytest.mark.parametrize("operand", ["input", "weight", "bias", "grad_output", ""])

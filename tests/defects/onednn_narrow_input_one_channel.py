@@ -1,7 +1,7 @@
 """Torch's defect onednn-narrow-input-one-channel.
 
-Symptom: the same for a single input channel, and for depthwise groups, from a stride of 3 columns
-on: a lesser one has a kernel of its own, which is right.
+Symptom: the same for a single input channel, and for depthwise groups; but those with columns
+strided by 2, few taps and little padding have a kernel of their own, which is right.
 
 Seen with torch 2.13, device_name cpu, onednn.bfloat16 True, cpu AVX512.
 
