@@ -64,8 +64,8 @@ GRADIENTS: tuple[KnownDefect, ...] = (
     ),
     KnownDefect(
         id="onednn-narrow-input-one-channel",
-        summary="the same for a single input channel, and for depthwise groups; but those with "
-        "columns strided by 2, few taps and little padding have a kernel of their own, which is right",
+        summary="the same for a single input channel, and for depthwise groups; those of few taps "
+        "with columns strided by 2 and little padding have a kernel of their own, which is right",
         upstream="",
         affected=_AVX512,
         region={

@@ -1,7 +1,7 @@
 """Torch's defect onednn-narrow-input-one-channel.
 
-Symptom: the same for a single input channel, and for depthwise groups; but those with columns
-strided by 2, few taps and little padding have a kernel of their own, which is right.
+Symptom: the same for a single input channel, and for depthwise groups; those of few taps with
+columns strided by 2 and little padding have a kernel of their own, which is right.
 
 Seen with torch 2.13, device_name cpu, onednn.bfloat16 True, cpu AVX512.
 
