@@ -34,6 +34,14 @@ class BudgetSpent(BaseException):
     """Time is up and nothing was found: leaves Hypothesis at once, and is not a failure."""
 
 
+def example_key(drawn: Mapping[str, object]) -> str:
+    """Return a text that identifies what was drawn."""
+    return "|".join(
+        f"{name}={value.key if isinstance(value, Case | Calls) else value!r}"
+        for name, value in sorted(drawn.items())
+    )
+
+
 @dataclass
 class Search:
     """State of one item. `deadline` and `shrink_seconds` are in seconds of `time.monotonic`.
@@ -82,10 +90,7 @@ class Search:
 
     def trial(self, drawn: Mapping[str, object], body: Callable[[], object]) -> None:
         """Run one drawn example, unless the search is over and memory answers."""
-        key = "|".join(
-            f"{name}={value.key if isinstance(value, Case | Calls) else value!r}"
-            for name, value in sorted(drawn.items())
-        )
+        key = example_key(drawn)
         if key in self.remembered and self.over():
             raise self.remembered[key]
         if self.over():

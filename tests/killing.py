@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,6 @@ from properties import known
 from properties.child import Child
 from properties.domain import Domain, OutOfDomain, activated
 from properties.implementation import Implementation, inherent
-from properties.observation import Observation
 from properties.profiles import DEFAULT, PROFILES, prepare, turn_of
 from properties.rows import builtin
 from properties.runner import Runner
@@ -24,6 +22,7 @@ from properties.spares import Spares
 from properties.stock import stock_defects
 from properties.subject import Subject
 from properties.violations import Violation
+from tests.sharing import Sharing
 
 Test = Callable[..., None]
 # Violations by which a mutant ends beside its defect: what it is written with failed.
@@ -74,27 +73,6 @@ def gate() -> dict[str, Test]:
                     prepare(test, PROFILES[DEFAULT], 0)
                 found[name] = test
     return dict(sorted(found.items(), key=lambda item: turn_of(item[0])))
-
-
-class Sharing(Subject):
-    """Judges no results again that were right when another implementation had the same.
-
-    They share `right`, the results that lay in their enclosures; so their claims must be the same.
-    """
-
-    def __init__(self, right: set[tuple[str, bytes]], *described: Any) -> None:
-        super().__init__(*described)
-        self.right = right  # by call and bits
-
-    def _judge_all(self, observation: Observation) -> None:
-        found = hashlib.sha256()
-        for name, data in sorted(observation.raw.items()):
-            found.update(b"%s %d " % (name.encode(), len(data)))
-            found.update(data)
-        key = observation.case.key, found.digest()
-        if key not in self.right:
-            super()._judge_all(observation)
-            self.right.add(key)
 
 
 def subject_of(
@@ -169,6 +147,8 @@ class Draws:
 def killed_by(subject: Subject, test: Any, draws: Draws | None = None) -> Violation | None:
     """Return the first violation that the property finds, unshrunk, or None."""
     search = subject.search = First()
+    if isinstance(subject, Sharing):
+        subject.test = test
     try:
         with activated(subject.domain), known.activated(subject.defects):
             if draws is not None and hasattr(test, "hypothesis"):

@@ -15,8 +15,9 @@ from properties.domain import Domain
 from properties.dtypes import REAL
 from properties.subject import Subject
 from tests.cheats import CHEATS
-from tests.killing import ACCIDENTS, Draws, Recycling, Sharing, gate, killed_by, subject_of
+from tests.killing import ACCIDENTS, Draws, Recycling, gate, killed_by, subject_of
 from tests.mutants import MUTANTS, PROPERTIES, SURVIVORS, Mutant
+from tests.sharing import Shared, Sharing
 
 CHEATING = {(cheat.target, cheat.by): cheat.kind for cheat in CHEATS}
 
@@ -30,7 +31,7 @@ def draws() -> Draws:
 @pytest.fixture(scope="module")
 def sharing() -> Callable[..., Subject]:
     """Return what makes a subject that shares with others which results are right."""
-    return partial(Sharing, set())
+    return partial(Sharing, Shared())
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.place)

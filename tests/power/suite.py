@@ -19,18 +19,20 @@ from tests.killing import (
     ACCIDENTS,
     Draws,
     Recycling,
-    Sharing,
     Test,
     gate,
     killed_by,
     subject_of,
 )
 from tests.mutants import Mutant
+from tests.sharing import Shared, Sharing
 
 Record = dict[str, Any]
 Task = tuple[Mutant, int]
 # These compute every valid call as torch does: only a property of invalid calls can tell them.
 VALID_AS_TORCH = "validation"
+# These keep in their process what the next search must not find there.
+KEEPING = ("state", "mode")
 INVALID = "properties.test_errors"
 
 _hunt: list[Hunt] = []
@@ -43,7 +45,7 @@ class Hunt:
         self.workers = Recycling()
         self.properties = gate()
         self._draws = Draws(), -1  # those of one seed
-        self._kind = partial(Sharing, set())
+        self._shared = Shared()
         self._passed: dict[tuple[str, str, int], int] = {}  # cases of what need not run again
         self._fixed: dict[str, Record] = {}  # by mutant, where no seed can make a difference
 
@@ -59,7 +61,9 @@ class Hunt:
         began, cases, drew = time.monotonic(), 0, False
         # Some are written with operations that torch lacks for complex numbers or integers.
         domain = Domain().within(dtype=REAL)
-        subject = subject_of(mutant.target, self.workers, domain, kind=self._kind)
+        subject = subject_of(
+            mutant.target, self.workers, domain, kind=partial(Sharing, self._shared)
+        )
         draws = self._draws_of(base)
         found: Record = {"by": None, "kind": None}
         for name, test in self.properties.items():
@@ -76,6 +80,8 @@ class Hunt:
                 break
             if violation is None:
                 self._passed[same] = subject.search.cases
+        if mutant.klass in KEEPING:
+            subject.runner.stop()
         subject.runner.close()
         found |= {"cases": cases, "seconds": round(time.monotonic() - began, 1)}
         if not drew:
@@ -86,6 +92,7 @@ class Hunt:
         """Return what is drawn with a seed; of an earlier one nothing is kept."""
         if self._draws[1] != base:
             self._draws = Draws(), base
+            self._shared.traces.clear()
         return self._draws[0]
 
 
