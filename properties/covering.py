@@ -28,7 +28,7 @@ from properties.planned import PLANNED, Level, planned
 CANDIDATES = 3  # of which the best is taken
 TRIES = {True: 2000, False: 20}  # for one that has the pair at all; in a narrower domain
 REACHES = {True: 400, False: 30}  # for a call that has a level at all
-FIRST = 48  # rows that are made before any is run, so that the broadest of them come first
+FIRST = 64  # rows that are made before any is run, so that the best of them come first
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,10 @@ class Covering:
 
     @property
     def rows(self) -> Iterator[Row]:
-        """Yield the rows, of the first ones the broadest first; as often as one asks, the same."""
+        """Yield the rows, of the first ones the best first; as often as one asks, the same."""
         for place in count():
             if place == len(self._made):
-                more = islice(self._more, FIRST if place == 0 else 1)
-                self._made += sorted(more, key=lambda row: -row.breadth)
+                self._made += _best_first(islice(self._more, FIRST if place == 0 else 1))
             if place == len(self._made):
                 return
             yield self._made[place]
@@ -86,6 +85,18 @@ class Covering:
     def hit(self, cases: Iterable[Case]) -> frozenset[Pair]:
         """Return the planned cells that these calls have."""
         return self.planned & {cell for case in cases for cell in pairs(factors(case))}
+
+
+def _best_first(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows, next always the one with most breadth times levels that none before had."""
+    left = sorted(rows, key=lambda row: -row.breadth)
+    levels = {id(row): {*factors(row.case).items()} for row in left}
+    seen: set[Level] = set()
+    while left:
+        best = max(left, key=lambda row: row.breadth * len(levels[id(row)] - seen))
+        left.remove(best)
+        seen |= levels[id(best)]
+        yield best
 
 
 def covering(domain: Domain, whole: bool = True) -> Covering:
