@@ -63,7 +63,8 @@ class Covering:
         """Yield the rows, of the first ones the best first; as often as one asks, the same."""
         for place in count():
             if place == len(self._made):
-                self._made += _best_first(islice(self._more, FIRST if place == 0 else 1))
+                more = islice(self._more, 1 if place else FIRST)
+                self._made += more if place else _best_first(more)
             if place == len(self._made):
                 return
             yield self._made[place]

@@ -25,7 +25,7 @@ class Shared:
 
     def __init__(self) -> None:
         self.results: set[tuple[str, bytes]] = set()
-        self.traces: dict[tuple[object, str], Trace] = {}
+        self.traces: dict[tuple[object, str, str], Trace] = {}  # by property, form and example
 
 
 class Sharing(Subject):
@@ -48,11 +48,11 @@ class Sharing(Subject):
         super().trial(drawn, body)
 
     def _without_known(self, body: Callable[[], object]) -> None:
-        key = self.test, self._example
+        key = self.test, self.runner.form, self._example  # a layer may be called otherwise
         if key in self.shared.traces and self._repeats(self.shared.traces[key]):
             return
-        self._trace, known, before = [], self.search.known.total(), self.runner.calls
-        before -= len(self._made)
+        self._trace, known = [], self.search.known.total()
+        before = self.runner.calls - len(self._made)
         super()._without_known(body)
         alone = len(self._trace) == self.runner.calls - before  # no request of another kind
         plain = not any(isinstance(call, Step) for call, _ in self._trace)
