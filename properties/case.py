@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -143,8 +144,9 @@ class Case:
     @cached_property
     def is_finite(self) -> bool:
         """Tell whether no operand holds an infinity or NaN."""
+        overflow = getattr(DTYPES[self.dtype].format, "max_exponent", 64)  # of integers none does
         return all(
-            tensor.values.is_moderate or bool(np.isfinite(self.arrays[name]).all())
+            tensor.values.magnitude < overflow or bool(np.isfinite(self.arrays[name]).all())
             for name, tensor in self.tensors.items()
         )
 
@@ -152,13 +154,12 @@ class Case:
     def output_positions(self) -> int:
         """Positions that one weight is applied at: batch x output height x output width."""
         shape = self.output_shape
-        return int(np.prod(shape, dtype=np.int64)) // max(shape[-3], 1)
+        return math.prod(shape) // max(shape[-3], 1)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of the forward pass."""
-        taps = int(np.prod(self.weight.shape[1:], dtype=np.int64))
-        return taps * int(np.prod(self.output_shape, dtype=np.int64))
+        return math.prod(self.weight.shape[1:]) * math.prod(self.output_shape)
 
     def replace(self, **changes: Any) -> Case:
         """Return a copy with some fields changed, those of `params` by their own names."""

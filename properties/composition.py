@@ -167,7 +167,7 @@ def _images(batch: str) -> int:
 
 
 def _macs(geometry: Geometry) -> int:
-    size = geometry.params(1).output_size(geometry.input_size(), geometry.kernel)
+    size = geometry.output_size
     return geometry.kernel[0] * geometry.kernel[1] * size[0] * size[1]
 
 

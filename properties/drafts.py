@@ -6,6 +6,7 @@ Sizes are drawn of the *output*; the input's extent follows from them, so every 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from properties.case import Case, Tensor
 from properties.dtypes import INTEGER
@@ -63,13 +64,20 @@ class Geometry:
     spare: Pair  # rows and columns that the last stride leaves over
     fit: str
 
-    def params(self, groups: int) -> Conv2dParams:
-        """Return the parameters of the call."""
-        return Conv2dParams(self.stride, self.padding, self.dilation, groups, self.padding_mode)
+    @cached_property
+    def params(self) -> Conv2dParams:
+        """The parameters of the call, but for its groups."""
+        return Conv2dParams(self.stride, self.padding, self.dilation, 1, self.padding_mode)
 
+    @cached_property
+    def output_size(self) -> Pair:
+        """The extent of the output that the input gives."""
+        return self.params.output_size(self.input_size, self.kernel)
+
+    @cached_property
     def input_size(self) -> Pair:
-        """Return the extent of an input that gives `output`, or the nearest possible one."""
-        pads = self.params(1).pads(self.kernel)
+        """The extent of an input that gives `output`, or the nearest possible one."""
+        pads = self.params.pads(self.kernel)
         height, width = (self._extent(axis, sum(pads[axis]), max(pads[axis])) for axis in (0, 1))
         return height, width
 
@@ -104,7 +112,7 @@ class Draft:
 
     def assemble(self, avoid: Avoidance) -> Case:
         """Return the case; the input is at least as large as `avoid` asks for."""
-        height, width = self.geometry.input_size()
+        height, width = self.geometry.input_size
         batch = () if self.batch == "unbatched" else (int(self.batch),)
         x, w, b, g = self.layouts
         first, second, offset, last = self._kinds()
@@ -118,7 +126,7 @@ class Draft:
             Tensor(shape, Recipe(first, seed, exponent), x),
             Tensor(weight_shape, Recipe(second, seed + 1), w),
             bias if self.bias else None,
-            self.geometry.params(self.groups),
+            replace(self.geometry.params, groups=self.groups),
             self.dtype,
         )
         if self.passes == "forward":
@@ -148,9 +156,7 @@ class Draft:
         if "input" in self.passes:
             terms.append(self.multiplier * taps)
         if "weight" in self.passes or "bias" in self.passes:
-            size = self.geometry.params(1).output_size(
-                self.geometry.input_size(), self.geometry.kernel
-            )
+            size = self.geometry.output_size
             images = int(self.batch) if self.batch.isdigit() else 1
             terms.append(images * size[0] * size[1])
         return max(terms)

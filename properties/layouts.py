@@ -6,6 +6,7 @@ those that no index names are gaps, and belong to nobody's result. Values never 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -102,7 +103,7 @@ class Placement:
 
     def shares(self, shape: Shape) -> bool:
         """Tell whether elements of different indices may lie at the same place."""
-        return 0 <= self.size < int(np.prod(shape, dtype=np.int64))
+        return 0 <= self.size < math.prod(shape)
 
 
 def refusal(layout: str, rank: int, kind: str) -> str:

@@ -6,6 +6,7 @@ A pin need not be enough, since levels are read off the finished case; it makes 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from properties.case import Case
@@ -21,6 +22,7 @@ FITS = {"inside": "free", "equal to the input": "equal", "larger than the input"
 STRETCHED = {"output_width": "width", "output_height": "height"}
 
 
+@cache
 def pins_of(factor: str, level: str) -> Pins:
     """Return, for choices of `properties.strategies.compose`, the options that are wanted."""
     if factor in ("in_channels", "out_channels"):
@@ -41,7 +43,7 @@ def pins_of(factor: str, level: str) -> Pins:
         "kernel_fit": lambda level: {"fit": lambda o: o[0] == FITS[level]},
         "stride_vs_kernel": lambda level: {"stride": lambda o: level == "within" or o != "1"},
         "remainder": _remainder,
-        "values": lambda level: {"values and scale": lambda o: o[0] in _kinds(level)},
+        "values": _valued,
         "scale": _scale,
     }
     if factor in special:
@@ -136,6 +138,11 @@ def _extent(axis: str, level: str) -> Pins:
     if high > 17:  # as many as padding alone can make of a small input
         pins |= {"padding": lambda o: o == "kernel"}
     return pins
+
+
+def _valued(level: str) -> Pins:
+    kinds = _kinds(level)
+    return {"values and scale": lambda o: o[0] in kinds}
 
 
 def _kinds(level: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ class Explicit:
     """Values of a tensor, written out: a read-only array of float64, complex128 or int64."""
 
     array: Exact
-    is_moderate = False  # as far as is known: see `Recipe`
+    magnitude = math.inf  # as far as is known: see `Recipe`
 
     def __post_init__(self) -> None:
         array = np.array(self.array, order="C")

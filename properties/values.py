@@ -7,6 +7,7 @@ The hash is splitmix64 (Steele, Lea & Flood, OOPSLA 2014) evaluated at a counter
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -40,14 +41,16 @@ class Recipe:
 
     def expand(self, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         """Return the array of this shape: float64, of words int64."""
-        size = int(np.prod(shape, dtype=np.int64))
+        size = math.prod(shape)
         values = KINDS[self.kind](counter_hash(self.seed, size), self.seed).reshape(shape)
         return np.ldexp(values, self.exponent) if self.exponent else values
 
     @property
-    def is_moderate(self) -> bool:
-        """Tell whether every dtype holds all elements: at most 4, or words of an integer."""
-        return self.exponent <= 0 and not self.kind.startswith("wide")
+    def magnitude(self) -> int:
+        """An exponent: no element is larger than 2**magnitude."""
+        if self.kind == "words":
+            return 63
+        return self.exponent + (int(self.kind[4:]) if self.kind.startswith("wide") else 2)
 
     def at(self, index: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Return the elements at flat indices (P,) of a tensor of any size, however large.

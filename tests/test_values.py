@@ -102,6 +102,16 @@ def test_wide_kinds_are_odd(kind: str, bits: int) -> None:
     assert {int(value).bit_length() for value in values} == {bits}
 
 
+@pytest.mark.parametrize("kind", SOME)
+def test_no_element_is_larger_than_the_magnitude(kind: str) -> None:
+    """The bound holds for every kind and scale; a wide kind needs the last bit of it."""
+    for exponent in (0, -10, 10) if kind != "words" else (0,):
+        recipe = Recipe(kind, 3, exponent)
+        largest = np.abs(recipe.expand((5000,)).astype(np.float64)).max()
+        assert largest <= 2.0**recipe.magnitude
+        assert not kind.startswith("wide") or largest > 2.0 ** (recipe.magnitude - 1)
+
+
 def test_wide_kinds_are_rounded_by_narrow_formats() -> None:
     """float16 and TF32 (11 bits) change every wide13; float32 changes every wide27."""
     wide13, wide27 = Recipe("wide13").expand((500,)), Recipe("wide27").expand((500,))

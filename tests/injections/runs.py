@@ -152,7 +152,9 @@ def two_at_once(scene: Scene) -> Ended:
         other.process.kill()
         (run.directory / "go").touch()
 
-    ended = Run(HERE + "agrees_when_told", act, "waiting", BRIEF)(scene)
+    # Its first call lasts until the other one, which may start up seconds later, has seen one.
+    patient = (*BRIEF, "--conv2d-call-seconds", "9")
+    ended = Run(HERE + "agrees_when_told", act, "waiting", patient)(scene)
     other.wait()
     (seen,) = scene.directory.glob(SEEN)
     seen.unlink()  # of the other one
