@@ -102,10 +102,7 @@ def test_a_layer_is_tested_as_a_function() -> None:
 
 
 def test_the_suite_counts_cases_up_to_the_first_violation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same seed counts the same, also where others drew its examples and had right results.
-
-    What a property without draws finds is the same for every seed.
-    """
+    """The same seed counts the same, also where others drew its examples and had right results."""
     drawn = {"test_value_lies_in_its_enclosure": gate()["test_value_lies_in_its_enclosure"]}
     monkeypatch.setattr(suite, "gate", lambda: drawn)
     first, alone, other = hunted(("pads_at_end", 0), (LATE, 0), (LATE, 1))
@@ -113,17 +110,32 @@ def test_the_suite_counts_cases_up_to_the_first_violation(monkeypatch: pytest.Mo
     assert alone == again == shared
     assert first["by"] == alone["by"] == other["by"] == next(iter(drawn))
     assert 1 < alone["cases"] < 300
-    monkeypatch.setattr(suite, "gate", gate)
-    first, other = hunted(("batch_of_one_squeezed", 0), ("batch_of_one_squeezed", 1))
-    assert first == other
-    assert first["by"] == "test_every_pair_of_levels"
 
 
-def hunted(*tasks: tuple[str, int]) -> list[dict[str, Any]]:
-    """Return what one hunt finds of these mutants, with these seeds; but for the time it takes."""
+def test_another_seed_begins_where_the_first_one_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What found a mutant is asked first, the rest only if it passes; what draws nothing, never."""
+    value, layers = "test_value_lies_in_its_enclosure", "test_initial_parameters_are_bounded"
+    found = {"kind": "value", "seconds": 0, "before": 5000, "cases": 5007}
+    once: dict[str, Any] = {**found, "by": "test_every_pair_of_levels"}
+    several = {name: gate()[name] for name in (value, layers, once["by"])}
+    monkeypatch.setattr(suite, "gate", lambda: several)
+    (alone,) = hunted((LATE, 1))
+    assert (alone["by"], alone["before"]) == (value, 0)
+    at_once, passed, kept = hunted(
+        (LATE, 1, {**found, "by": value}),
+        (LATE, 1, {**found, "by": layers}),  # which has no function to look at
+        (LATE, 1, once),
+    )
+    assert at_once == {**alone, "before": 5000, "cases": 5000 + alone["cases"]}
+    assert passed == alone
+    assert kept == once
+
+
+def hunted(*tasks: Any) -> list[dict[str, Any]]:
+    """Return what one hunt finds of mutants, with seeds and earlier finds; but for the time."""
     hunt = suite.Hunt()
     try:
-        return [{**hunt.find(BY_NAME[name], base), "seconds": 0} for name, base in tasks]
+        return [{**hunt.find(BY_NAME[name], *more), "seconds": 0} for name, *more in tasks]
     finally:
         hunt.workers.close()
 

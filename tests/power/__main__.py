@@ -1,10 +1,11 @@
 """`python -m tests.power`: how many mutants die, by what, and after how many cases.
 
 Each mutant goes through the gate's properties until the first violation, on real dtypes, with the
-gate's own seed (0) and with others; and through what else is used to test a convolution: PyTorch's
-OpInfo samples (also strided, and its errors) and 300 uniform random calls in all layouts, both
-judged by `assert_close` against torch as PyTorch judges, and ONNX's node tests with their own
-tolerances. A call that ends the process is found by whoever makes it.
+gate's own seed, 0. With another seed what found it then is asked first, and counted behind as many
+cases as then; the rest only if that passes. Beside the suite stands what else is used to test a
+convolution: PyTorch's OpInfo samples (also strided, and its errors) and 300 uniform random calls in
+all layouts, both judged by `assert_close` against torch as PyTorch judges, and ONNX's node tests
+with their own tolerances. A call that ends the process is found by whoever makes it.
 What `--json` holds already is not measured again: a run may be ended and resumed. Needs the extra
 `benchmarks`.
 """
@@ -14,12 +15,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.mutants import MUTANTS, Mutant
 from tests.power import baselines, suite
-from tests.power.report import ALL, Results, tables
+from tests.power.report import ALL, Record, Results, tables
+
+Task = tuple[str, Mutant, int]  # a method, a mutant and a seed
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -58,7 +61,7 @@ def measure(results: Results, mutants: Sequence[Mutant], options: argparse.Names
     seeds = {method: seeds_of(method, options.seeds) for method in options.methods}
     missing = [
         (method, mutant, seed)
-        for seed in range(options.seeds)  # outermost, for what one search spares the next
+        for seed in range(options.seeds)
         for mutant in mutants
         for method in options.methods
         if seed in seeds[method]
@@ -66,20 +69,32 @@ def measure(results: Results, mutants: Sequence[Mutant], options: argparse.Names
     ]
     allowed = list(dict.fromkeys(mutant.name for _, mutant, _ in missing))[: options.limit]
     missing = [task for task in missing if task[1].name in allowed]
-    began, done = time.monotonic(), 0
-    others = [task for task in missing if task[0] != "suite"]
-    searches = [(mutant, seed) for method, mutant, seed in missing if method == "suite"]
-    found = (("suite", *each) for each in suite.run(searches, options.jobs))
-    for records in (baselines.run(others) if others else (), found if searches else ()):
-        for method, mutant, seed, record in records:
-            results.add(method, mutant, seed, record)
-            done += 1
-            what = f"{record['by']} after" if record["by"] else "not found in"
-            print(
-                f"[{done}/{len(missing)}, {time.monotonic() - began:.0f} s] {method} "
-                f"{mutant.name} seed {seed}: {what} {record['cases']} cases",
-                flush=True,
-            )
+    began = time.monotonic()
+    records = found(results, missing, options.jobs)
+    for done, (method, mutant, seed, record) in enumerate(records, 1):
+        results.add(method, mutant, seed, record)
+        what = f"{record['by']} after" if record["by"] else "not found in"
+        print(
+            f"[{done}/{len(missing)}, {time.monotonic() - began:.0f} s] {method} "
+            f"{mutant.name} seed {seed}: {what} {record['cases']} cases",
+            flush=True,
+        )
+
+
+def found(
+    results: Results, tasks: Sequence[Task], jobs: int
+) -> Iterator[tuple[str, Mutant, int, Record]]:
+    """Yield what is found, seed by seed: what the first one found tells the next where to look."""
+    others = [task for task in tasks if task[0] != "suite"]
+    yield from baselines.run(others) if others else ()
+    for base in sorted({seed for method, _, seed in tasks if method == "suite"}):
+        searches = [
+            (mutant, seed, results.of("suite", mutant, 0))
+            for method, mutant, seed in tasks
+            if (method, seed) == ("suite", base)
+        ]
+        for record in suite.run(searches, jobs):
+            yield "suite", *record
 
 
 if __name__ == "__main__":
