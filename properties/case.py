@@ -153,8 +153,7 @@ class Case:
     @property
     def output_positions(self) -> int:
         """Positions that one weight is applied at: batch x output height x output width."""
-        shape = self.output_shape
-        return math.prod(shape) // max(shape[-3], 1)
+        return math.prod(self.output_shape) // max(self.weight.shape[0], 1)
 
     @property
     def macs(self) -> int:
