@@ -1,4 +1,4 @@
-"""The known defects of `torch.compile` with Inductor, which meets them around the convolution."""
+"""The known defects of `torch.compile`, which meets most with Inductor, around the convolution."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from properties.domain import FACTORS
 from properties.known import KnownDefect
+from properties.layouts import CONJUGATED
 from properties.proofs import call, integers, ones
 
 _MODE = "compile-inductor"
@@ -44,6 +45,29 @@ _ONE_PIXEL = KnownDefect(
 )
 
 COMPILED: tuple[KnownDefect, ...] = (
+    KnownDefect(
+        id="compile-conjugated-gradient",
+        summary="torch.compile's backward of a complex convolution ends with `view_as_real doesn't "
+        "work on unresolved conjugated tensors` where the incoming gradient is a conjugate view, "
+        "as a loss of y.conj() makes it, with the strides that were foreseen; eager torch answers",
+        upstream="",
+        affected=_BUILD,
+        region={
+            "mode": ("compile", _MODE),
+            "dtype": ("complex64", "complex128"),
+            "passes": _BACKWARD,
+            "grad_output_layout": CONJUGATED,
+        },
+        kind="error",
+        case=call(
+            "complex64",
+            ones(1, 1, 1, 1),
+            ones(1, 1, 1, 1),
+            gradients=("weight",),
+            grad_output=ones(1, 1, 1, 1, layout="conjugated"),
+            mode="compile",
+        ),
+    ),
     KnownDefect(
         id="inductor-negative-views",
         summary="code that Inductor generates reads what lies in memory of a view of negatives, "

@@ -148,6 +148,8 @@ def _tensor(tensor: Tensor, values: Exact, dtype: str) -> str:
         return _values(values, dtype)
     if tensor.layout == "negated":
         return f"torch._neg_view({_values(-values, dtype)})"
+    if tensor.layout == "conjugated":
+        return f"{_values(values.conj(), dtype)}.conj()"
     if tensor.layout == "channels_last" and len(tensor.shape) == 4:
         # Not `.contiguous(memory_format=...)`, which keeps strides where extents are one.
         empty = f"torch.empty({shape}{_of(dtype)}, memory_format=torch.channels_last)"
@@ -219,7 +221,8 @@ def _second(case: Case) -> Iterator[str]:
 
 def _made(case: Case) -> Iterator[str]:
     bias = ", b" if case.bias is not None else ""
-    function = "torch.compile(conv2d)" if case.mode == COMPILED else "conv2d"
+    compiled = {"compile": 'torch.compile(conv2d, backend="aot_eager")'}
+    function = {COMPILED: "torch.compile(conv2d)", **compiled}.get(case.mode, "conv2d")
     arguments = _arguments(case.arguments)
     call = {
         "vmap-input": f"torch.vmap(lambda image: conv2d(image, w{arguments}))(x)",

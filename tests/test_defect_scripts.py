@@ -29,7 +29,7 @@ from tests.plugin_targets import ROOT, environment
 CXX = os.environ.get("CXX", "g++")  # as Inductor asks
 TARGETS = {"function": "F.conv2d", "module": "nn.Conv2d"}
 # Some come from what lies round the convolution, and a right one need not keep a memory format.
-AROUND = ("vmap-empty-batch", "per-sample", "torch-no-channels", "nnpack", "inductor")
+AROUND = ("vmap-empty-batch", "per-sample", "torch-no-channels", "nnpack", "inductor", "compile")
 
 
 def statuses(defects: Iterable[KnownDefect], function: str = "stock") -> dict[str, int]:
